@@ -14,6 +14,7 @@ from agents.plays.group_work import GroupWork
 from state.generations.serving import Serving
 from state.users.changelog import Place
 from state.users.partition import PartitionState
+from state.users.record_bytes import is_forgotten
 from state.users.store import UserStore
 
 Wanted = Callable[[bytes], bool]
@@ -87,7 +88,7 @@ class RefoldAhead:
     async def fold(
         self, partition: int, keys: Sequence[bytes], wanted: Wanted, *, publish_all: bool = True
     ) -> Folded | None:
-        """Fold those users of a partition whose record is wanted, under the generation in service.
+        """Fold those users of a partition whose record is wanted, under the generation in service; no forgotten ones.
 
         Returns:
             The folded users; None if the partition is not ours any more, or the generation or its revision was swapped.
@@ -110,7 +111,7 @@ class RefoldAhead:
             return None
         began, place = self._clock(), state.place
         read = zip(keys, state.read(keys), strict=True)
-        values = {key: value for key, value in read if value is not None and wanted(value)}
+        values = {key: value for key, value in read if value and not is_forgotten(value) and wanted(value)}
         changes = self._work.refold_values(partition, values, context, publish_all=publish_all)
         return Folded(partition, context, place, values, changes, self._clock() - began)
 

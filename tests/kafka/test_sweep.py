@@ -77,6 +77,29 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: 
     assert USERS == folded_under(slow, second)
 
 
+def test_a_sweep_goes_on_through_a_rebalance(settings: Settings, names: TopicNames) -> None:
+    """A worker gets the partitions of another one while it folds groups ahead; no listener is missed."""
+    assert names.plays == topic_names(settings).plays
+    rng = np.random.default_rng(2)
+    slow = override(settings, factors=FACTORS, list_n=10, sweep_users=1, rank="exact", session_timeout_s=6.0)
+    publish(slow, made_up_factors(ITEMS, FACTORS, rng))
+    with worker(slow) as process, worker(override(slow, instance="second")) as other:
+        send(slow, [play_record(f"u{number}", f"i{number % ITEMS}", played_at(number)) for number in range(USERS)])
+        block_until(lambda: asyncio.run(n_waiting(slow)) == 0, 20)
+        second = publish(slow, made_up_factors(ITEMS, FACTORS, rng))
+        block_until(lambda: folded_under(slow, second) > 0, 20)
+
+        other.stop()
+
+        assert 0 < folded_under(slow, second) < USERS
+        assert [] == swept(other, second)
+        block_until(lambda: folded_under(slow, second) == USERS, 60)
+        block_until(lambda: len(swept(process, second)) == slow.topics.partitions, 20)
+        assert process.running
+        assert 0 == other.child.status
+    assert {second: USERS} == count([a_list.generation for a_list in lists(slow).values()])
+
+
 def bounds(settings: Settings, generation_id: str) -> tuple[int, int]:
     """Return the earliest last play of a user under a generation, and the latest one of all others, in seconds."""
     values = list(asyncio.run(read_history(settings)).users.values())

@@ -13,7 +13,9 @@ from agents.plays.refold_ahead import Folded, GroupTiming
 from state.generations.generation import Generation
 from state.users.changelog import Place
 from state.users.record import UserRecord
+from streams.outbox import Item
 from tests.agents.plays.pipeline_scene import NAMES, SETTINGS, Message, Scene
+from tests.support.deliveries import slice_of
 from tests.support.generations import SECOND_ID, make_generation
 from tests.support.memory_outbox import MemoryOutbox
 from tests.support.wait import wait_idle, wait_until
@@ -37,6 +39,14 @@ async def play(scene: Scene, first: int, *users: str) -> None:
     await wait_until(lambda: message.acked)
 
 
+async def forget(scene: Scene, offset: int, user: str) -> None:
+    """Let a user be forgotten, and wait until it is durable."""
+    message = Message(0, offset)
+    message.value = slice_of(0, offset, (user.encode(), b'{"type":"forget","user_id":"%s"}' % user.encode())).records
+    scene.deliver(message)
+    await wait_until(lambda: message.acked)
+
+
 async def fold(scene: Scene, *users: bytes) -> Folded:
     """Fold users ahead."""
     folded = await scene.pipeline.ahead.fold(0, users, lambda _value: True)
@@ -54,6 +64,11 @@ def record_of(scene: Scene, user: bytes) -> UserRecord:
     (value,) = scene.state.read([user])
     assert value is not None
     return UserRecord.decode(value)
+
+
+def latest_list(scene: Scene, user: bytes) -> Item:
+    """Return the latest record of a user on the topic of lists."""
+    return [item for item in scene.outbox.logs[NAMES.recommendations, 0] if item[0] == user][-1]
 
 
 def listed(scene: Scene) -> list[bytes]:
@@ -231,3 +246,33 @@ async def test_a_foreign_record_beside_a_group_of_other_users_counts(scene: Scen
     await scene.pipeline.ahead.commit(ben)
 
     assert 7 == record_of(scene, b"ben").plays
+
+
+async def test_a_user_who_is_forgotten_before_the_fold_is_not_folded(scene: Scene, tmp_path: Path) -> None:
+    """A sweep knew their key from its scan. Their marker is not written again, nor is their tombstone."""
+    scene.serving.take(second(tmp_path))
+    await forget(scene, 2, "ann")
+    n_lists = len(listed(scene))
+
+    folded = await fold(scene, b"ann", b"ben")
+    await scene.pipeline.ahead.commit(folded)
+
+    assert [b"ben"] == list(folded.values)
+    assert [b"ben"] == listed(scene)[n_lists:]
+    assert (b"ann", None) == latest_list(scene, b"ann")
+    assert 0 == record_of(scene, b"ann").plays
+
+
+async def test_a_user_who_is_forgotten_after_the_fold_is_left_out(scene: Scene, tmp_path: Path) -> None:
+    """Neither their history nor their list comes back."""
+    scene.serving.take(second(tmp_path))
+    folded = await fold(scene, b"ann", b"ben")
+    await forget(scene, 2, "ann")
+    n_lists = len(listed(scene))
+
+    await scene.pipeline.ahead.commit(folded)
+
+    assert [b"ben"] == listed(scene)[n_lists:]
+    assert (b"ann", None) == latest_list(scene, b"ann")
+    assert 0 == record_of(scene, b"ann").plays
+    assert [] == record_of(scene, b"ann").history
