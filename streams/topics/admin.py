@@ -2,18 +2,23 @@
 
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import msgspec
+from kafka import OffsetSpec, TopicPartition
 from kafka.admin import ConfigResource
 from kafka.errors import (
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
+    NoError,
+    NotLeaderForPartitionError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
 )
 
 from streams.connection.admin_clients import new_admin
@@ -25,6 +30,10 @@ from streams.settings.deployment import KafkaSettings
 from streams.topics.topics import BATCH_BYTES_MAX, FLEETING, MIB, Topic, declare_topics, topic_names
 
 BATCH_HEADER_BYTES = 61
+
+VISIBLE_MS = 10_000
+"""Shortest time-out within which every partition of a new topic has to have a leader."""
+LEADER_POLL_S = 0.05
 
 
 class TopicsError(ValueError):
@@ -53,30 +62,70 @@ def create_topics(settings: Settings) -> list[str]:
     Raises:
         TopicsError: Kafka cannot be reached or refuses.
     """
+    with admin_client(settings.kafka) as admin:
+        declared = declare_topics(settings)
+        existing = _existing(admin, {topic.name for topic in declared}, settings.kafka)
+        missing = [topic for topic in declared if topic.name not in existing]
+        return _create(admin, missing, settings) if missing else []
+
+
+def _create(admin: Any, missing: Sequence[Topic], settings: Settings) -> list[str]:
+    """Create topics by one request; return the names of those that no other process created meanwhile.
+
+    Raises:
+        TopicsError: The right to create a topic is missing.
+        KafkaError: Kafka refuses a topic for another reason.
+    """
     timeout_ms = int(settings.kafka.timeout_s * 1000)
     # Writes continue without one of the copies.
     durable = {"min.insync.replicas": str(max(1, settings.topics.replication - 1))}
-    created = []
-    with admin_client(settings.kafka) as admin:
-        declared = declare_topics(settings)
-        existing = set(_existing(admin, {topic.name for topic in declared}, settings.kafka))
-        for topic in declared:
-            if topic.name in existing:
-                continue
-            options = {
-                "num_partitions": topic.partitions,
-                "replication_factor": settings.topics.replication,
-                "configs": topic.configs | durable,
-            }
-            # Another process that creates it at the same time declares it alike.
-            try:
-                admin.create_topics({topic.name: options}, timeout_ms=timeout_ms, wait_for_metadata=True)
-            except TopicAlreadyExistsError:
-                continue
-            except TopicAuthorizationFailedError as error:
-                raise _refused(settings.kafka, "CREATE", [topic.name]) from error
-            created.append(topic.name)
-    return created
+    replicas = settings.topics.replication
+    options = {
+        topic.name: {
+            "num_partitions": topic.partitions,
+            "replication_factor": replicas,
+            "configs": topic.configs | durable,
+        }
+        for topic in missing
+    }
+    answers = admin.create_topics(options, timeout_ms=timeout_ms, raise_errors=False)["topics"]
+    errors = {answer["name"]: for_code(answer["error_code"]) for answer in answers}
+    refused = [topic.name for topic in missing if errors[topic.name] is TopicAuthorizationFailedError]
+    if refused:
+        raise _refused(settings.kafka, "CREATE", refused)
+    # Another process that creates a topic at the same time declares it alike.
+    _raise_other(errors.values(), NoError, TopicAlreadyExistsError)
+    admin.wait_for_topics(list(options), timeout_ms=max(timeout_ms, VISIBLE_MS))
+    _await_leaders(admin, missing, max(timeout_ms, VISIBLE_MS) / 1000)
+    return [topic.name for topic in missing if errors[topic.name] is NoError]
+
+
+def _await_leaders(admin: Any, topics: Sequence[Topic], timeout_s: float) -> None:
+    """Wait until the leader of each partition answers: it is announced before it has opened its log.
+
+    Raises:
+        KafkaError: A leader does not answer in time.
+    """
+    latest = {
+        TopicPartition(topic.name, number): OffsetSpec.LATEST for topic in topics for number in range(topic.partitions)
+    }
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            admin.list_partition_offsets(latest, timeout_ms=int(timeout_s * 1000))
+        except (NotLeaderForPartitionError, UnknownTopicOrPartitionError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LEADER_POLL_S)
+        else:
+            return
+
+
+def _raise_other(errors: Iterable[Any], *expected: Any) -> None:
+    """Raise the first error of an answer that is not expected."""
+    for error in errors:
+        if error not in expected:
+            raise error
 
 
 def delete_topics(settings: Settings) -> list[str]:
@@ -91,9 +140,13 @@ def delete_topics(settings: Settings) -> list[str]:
     declared = {topic.name for topic in declare_topics(settings)}
     with admin_client(settings.kafka) as admin:
         existing = sorted(declared & set(admin.list_topics()))
-        if existing:
-            admin.delete_topics(existing, timeout_ms=int(settings.kafka.timeout_s * 1000))
-    return existing
+        if not existing:
+            return []
+        answers = admin.delete_topics(existing, int(settings.kafka.timeout_s * 1000), raise_errors=False)["topics"]
+        errors = {answer["name"]: for_code(answer["error_code"]) for answer in answers}
+        # A broker lists a topic for a moment after another process has deleted it.
+        _raise_other(errors.values(), NoError, UnknownTopicOrPartitionError)
+    return [name for name in existing if errors[name] is NoError]
 
 
 def topic_ids(settings: Settings) -> dict[str, str]:

@@ -18,7 +18,7 @@ from streams.messages.records import RejectedPlay
 from streams.settings import PREFIX, Settings, flat_values, override
 from streams.topics.admin import TopicsError, create_topics, delete_topics, verify_topics
 from streams.topics.topics import TopicNames, declare_topics, topic_names
-from tests.support.topics import grow_topic
+from tests.support.topics import delete, grow_topic
 from tests.support.wait import block_until
 
 # What the command line needs to know to find the test's topics.
@@ -87,7 +87,7 @@ def test_two_playfolds_share_a_cluster(settings: Settings, names: TopicNames) ->
 
 def test_a_missing_topic_is_named(settings: Settings, names: TopicNames) -> None:
     """The sentence names the topic and the command that creates it; the command line ends with status 1."""
-    administrate(settings, lambda admin: admin.delete_topics([names.recommendations]))
+    delete(settings, names.recommendations)
     sentence = f"Topic {names.recommendations} is missing: run `playfold topics create`."
 
     with pytest.raises(TopicsError) as caught:
