@@ -188,6 +188,40 @@ def test_a_folder_in_use_is_a_sentence(broker: Broker) -> None:
     assert answers(int(broker.bootstrap.rpartition(":")[2]))
 
 
+@pytest.fixture
+def own_jars(tmp_path: Path) -> Path:
+    """Return a folder of jars beside which there is no archive yet."""
+    folder = tmp_path / "own" / JARS.name
+    folder.mkdir(parents=True)
+    for jar in resolve_jars(JARS):
+        (folder / jar.name).symlink_to(jar)
+    return folder
+
+
+def is_mapped(folder: Path, archive: Path) -> bool:
+    """Return whether the broker of a folder has an archive in its memory."""
+    pids = [line.split()[0] for line in leftovers(folder) if "run.sh" not in line]
+    return any(f"{archive}\n" in Path(f"/proc/{pid}/maps").read_text() for pid in pids)
+
+
+def test_a_broker_that_stops_leaves_its_classes_to_the_next(tmp_path: Path, own_jars: Path) -> None:
+    """The next one maps them; a damaged archive is ignored, and Kafka starts all the same."""
+    with Broker(tmp_path / "first", own_jars, free_port()):
+        assert [] == list(own_jars.parent.glob("*.jsa"))
+    (archive,) = own_jars.parent.glob("*.jsa")
+
+    with Broker(tmp_path / "second", own_jars, free_port()):
+        assert is_mapped(tmp_path / "second", archive)
+
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    archive.write_bytes(content)
+    with Broker(tmp_path / "third", own_jars, free_port()) as broker:
+        assert broker.running
+        assert not is_mapped(tmp_path / "third", archive)
+    assert bytes(content) == archive.read_bytes()
+
+
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_says_ready_and_stops_cleanly(tmp_path: Path, ending: signal.Signals) -> None:
     """`playfold broker` runs until SIGTERM or Ctrl-C and then ends with status 0."""
