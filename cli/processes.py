@@ -82,11 +82,24 @@ class Service:
             self._began_at = log.tell()
             self._child = self._launch(log)
 
+    def adopt(self, child: Child) -> None:
+        """Take a process that was started in place of this object's first one."""
+        self._child = child
+
+    @property
+    def arguments(self) -> list[str]:
+        """Return the arguments of its command."""
+        return [self.command, "--json", *(["--start-file", str(self._start_file)] if self._start_file else [])]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return its environment."""
+        return environment_of(with_ready_event(self.settings))
+
     def _launch(self, log: IO[bytes]) -> Child:
         """Start the process, whose stdout and stderr go to its log."""
-        command = [sys.executable, "-m", "cli.main", self.command, "--json"]
-        command += ["--start-file", str(self._start_file)] if self._start_file else []
-        return Child(command, log, SERVICE_STOP_S, environment_of(with_ready_event(self.settings)))
+        command = [sys.executable, "-m", "cli.main", *self.arguments]
+        return Child(command, log, SERVICE_STOP_S, self.environment)
 
     def events(self) -> list[dict[str, Any]]:
         """Return the events logged since its last start; other lines are left out."""

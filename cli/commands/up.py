@@ -13,6 +13,7 @@ import msgspec
 import typer
 
 from cli.processes import GatewayProcess, Service, WorkerProcess, stop_all
+from cli.shared_start import shared_start
 from streams.kafka.broker import HOST, Broker, answers, embedded_broker
 from streams.settings import Settings, override, read_settings
 from streams.settings.deployment import KafkaSettings
@@ -45,13 +46,14 @@ class Watched:
     """A process that is restarted when it ends by itself, a bounded number of times."""
 
     def __init__(self, service: Service, printer: EventPrinter) -> None:
-        """Start the process."""
+        """Start the process, unless it runs."""
         self.service = service
         self._printer = printer
         self._ends: deque[float] = deque()
         self._start_at: float | None = None
         self.ready = False
-        service.start()
+        if not service.running:
+            service.start()
 
     def check(self, now: float) -> None:
         """Check the process at a time in seconds, and restart it after a pause if it has ended.
@@ -114,7 +116,7 @@ def up(
         processes = processes_of(settings, workers, start_file, gateway=gateway)
         stack.callback(stop_all, processes)
         # They import their work while Kafka starts, and begin once the start file exists.
-        watched = [Watched(process, printer) for process in processes]
+        started = stack.enter_context(shared_start(processes))
         broker = None if runs_elsewhere(settings.kafka) else stack.enter_context(embedded_broker(settings))
         stack.callback(stop_all, processes)  # before the broker: a worker commits its last group
         where = "embedded" if broker else "already running"
@@ -123,8 +125,10 @@ def up(
         )
         prepare_topics(settings)
         start_file.touch()
+        if started is not None:
+            started.finish()
         stack.callback(ignore_interrupts)
-        watch(watched, broker, printer)
+        watch([Watched(process, printer) for process in processes], broker, printer)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from cli.demo.browser import open_in_browser
 from cli.demo.live import JudgingSender, LiveFigures, follow_lists
 from cli.demo.view import Summary, show_live, summarize, tell_line
 from cli.processes import GatewayProcess, ProcessError, Service, WorkerProcess, run_command, stop_all
+from cli.shared_start import shared_start
 from jobs.evaluation.movielens import Ml100k
 from streams.files.catalog_file import send_items
 from streams.files.plays_piece import PlaysPiece
@@ -59,7 +60,9 @@ class Stages:
         self.figures = LiveFigures(zip(past["user_id"].to_pylist(), past["item_id"].to_pylist(), strict=True))
         self.doing = "starting"
         self._live_plays_per_s = 0.0
-        self._worker, self._gateway = WorkerProcess(settings), GatewayProcess(settings)
+        self._start_file = settings.application.data_path / "start"
+        self._worker = WorkerProcess(settings, self._start_file)
+        self._gateway = GatewayProcess(settings, self._start_file)
         self._following: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -70,15 +73,21 @@ class Stages:
             BrokerError, JarsError, TopicsError, LogReadError, ReplayError: So did the broker, or Kafka.
         """
         async with AsyncExitStack() as stack:
+            stack.callback(stop_all, self._services)
+            started = stack.enter_context(shared_start(self._services))
             with self._step("starting Kafka") as done:
                 stack.enter_context(self._broker)
                 create_topics(self._settings)
                 done(f"Kafka runs at {self._broker.bootstrap}, its topics are created.")
+            stack.callback(stop_all, self._services)  # before the broker: a worker commits its last group
+            self._start_file.touch()
             outbox = await stack.enter_async_context(Outbox(self._settings.kafka))
             with self._step("starting a worker and a gateway") as done:
-                stack.callback(stop_all, self._services)
+                if started is not None:
+                    started.finish()
                 for service in self._services:
-                    service.start()
+                    if not service.running:
+                        service.start()
                 n_films = await self._send_catalog(outbox)
                 for service in self._services:
                     await asyncio.to_thread(service.await_ready, STEP_S)

@@ -1,10 +1,11 @@
 """The footprint of a small playfold: seconds until it is up, memory of its processes, processor time of its commands.
 
 `playfold up` starts in an empty folder, and again in the folder it left. Then the memory of each process is read, at
-rest and after a fixed load: plays, a retrain, and plays again. A page of a file that several of these processes share
-counts once. Programs beside them make no difference, unlike in a proportional set size. Commands run against that
-system. The benchmark uses no more of the project than the command line and its environment, so older revisions are
-measured by the same file.
+rest and after a fixed load: plays, a retrain, and plays again. A page that several of these processes share counts
+once, of a file or of one that they were forked from. Programs beside them make no difference, unlike in a
+proportional set size; `resident` counts shared pages once for each process. Commands run against that system. The
+benchmark uses no more of the project than the command line and its environment, so older revisions are measured by
+the same file.
 """
 
 import csv
@@ -134,14 +135,23 @@ def descendants(root: int) -> set[int]:
 def memory_of(root: int) -> Counter[str]:
     """Return the memory of the processes of `playfold up`, in bytes, by their names.
 
-    That is all anonymous memory, and of every mapped file the share of the process among those that map it.
+    That is the proportional share of its anonymous memory, which only forked processes share, and of every mapped file
+    the share of the process among those that map it.
     """
     sizes: Counter[str] = Counter()
     mapped = {pid: mapped_by(pid) for pid in descendants(root)}
     n_sharing = Counter(file for files in mapped.values() for file in files)
     for pid, files in mapped.items():
-        sizes[kind_of(pid)] += sum(n_bytes // n_sharing[file] if file else n_bytes for file, n_bytes in files.items())
+        shares = [n_bytes // n_sharing[file] for file, n_bytes in files.items() if file]
+        sizes[kind_of(pid)] += rollup_of(pid)["Pss_Anon:"] + sum(shares)
+        sizes["resident"] += sum(files.values())
     return sizes
+
+
+def rollup_of(pid: int) -> dict[str, int]:
+    """Return the sums of all mappings of a process, in bytes, as the kernel names them."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    return {name: int(n_kib) * 1024 for name, n_kib, *_ in map(str.split, lines)}
 
 
 def mapped_by(pid: int) -> Counter[str]:
@@ -250,7 +260,7 @@ def memory_rows(moment: str, sizes: Mapping[str, int]) -> Iterator[Row]:
     """Yield the memory of each process at a moment, and of all together."""
     for name, n_bytes in sorted(sizes.items()):
         yield Row(f"memory_{name}_{moment}", n_bytes, "bytes")
-    yield Row(f"memory_all_{moment}", sum(sizes.values()), "bytes")
+    yield Row(f"memory_all_{moment}", sum(sizes.values()) - sizes["resident"], "bytes")
 
 
 def rows() -> Iterator[Row]:
