@@ -19,6 +19,7 @@ from typing import Self
 
 from streams.kafka.class_archive import ClassArchive
 from streams.kafka.jars import KAFKA_FOLDER, jars_path, resolve_jars
+from streams.kafka.java import JVM_ENVIRONMENT, java_command
 from streams.process.child_process import Child
 from streams.settings import Settings
 
@@ -26,22 +27,10 @@ JAVA_VERSION_MIN = 17
 HOST = "127.0.0.1"
 PORT_MAX = 65_535
 STOP_S = 10
-ARCHIVING_S = 60
-"""Seconds that the stop of the first broker may take, which writes the archive of classes; an idle core needs four."""
 ENDED_BY_SIGTERM = 143
 PREDECESSOR_S = 3.0
 # An ApiVersions request of version 0 without a client id: every Kafka answers it first.
 API_VERSIONS_REQUEST = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
-# Tuned for a fast start and little memory, not for peak speed. Without the limit, garbage fills a third of the heap.
-JVM_FLAGS = (
-    "-Xms32m",
-    "-XX:MaxNewSize=16m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-Djava.awt.headless=true",
-)
-JVM_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
-"""Its eighty threads allocate little outside of the heap; each would get an arena of its own from glibc."""
 
 
 class BrokerError(RuntimeError):
@@ -118,11 +107,10 @@ class Broker:
         jars = resolve_jars(self._jars, self._declared)
         self._configure()
         archive = ClassArchive(jars, version, self.folder / "log" / "classes.jsa")
-        java = ["java", *JVM_FLAGS, f"-Xmx{self._heap_mb}m", f"-Dkafka.log.dir={self.folder / 'log'}"]
-        java += [f"-Dlog4j2.configurationFile={KAFKA_FOLDER / 'log4j2.properties'}", "-cp", ":".join(map(str, jars))]
+        java = java_command(jars, self._heap_mb, self.folder / "log")
         try:
             self._format([*java, *archive.options()])
-            self._launch([*java, *archive.broker_options()], STOP_S if archive.file.exists() else ARCHIVING_S)
+            self._launch([*java, *archive.broker_options()], STOP_S + archive.writing_s)
             self._await_answer()
         except BaseException:
             self.stop()

@@ -13,6 +13,9 @@ from pathlib import Path
 VERIFIED = ("-Xshare:auto", "-XX:+VerifySharedSpaces")
 """Use an archive whose checksum matches; without one, run like a Java that knows no archives."""
 
+WRITING_S = 50
+"""Seconds that a broker may take longer to stop if it writes the archive; an idle core needs four."""
+
 
 class ClassArchive:
     """The archive for one Java and one set of jars.
@@ -33,6 +36,11 @@ class ClassArchive:
         states = [(jar.name, jar.stat().st_size, jar.stat().st_mtime_ns) for jar in jars]
         key = hashlib.sha256(repr((java, states)).encode()).hexdigest()[:16]
         self.file = self._folder.with_name(f"{self._folder.name}-classes-{key}.jsa")
+
+    @property
+    def writing_s(self) -> int:
+        """Return the additional seconds that the stop of a broker may take, which writes a missing archive."""
+        return 0 if self.file.exists() else WRITING_S
 
     def options(self) -> list[str]:
         """Return the options under which Java reads the archive; none if there is no archive."""

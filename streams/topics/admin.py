@@ -2,23 +2,20 @@
 
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import msgspec
-from kafka import OffsetSpec, TopicPartition
 from kafka.admin import ConfigResource
 from kafka.errors import (
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     NoError,
-    NotLeaderForPartitionError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
-    for_code,
 )
 
 from streams.connection.admin_clients import new_admin
@@ -27,13 +24,10 @@ from streams.connection.start import UnreachableError, find_fault_in_thread, ver
 from streams.process.format_text import pluralize
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
+from streams.topics.creation import await_leaders, errors_of, raise_other, request_topics
 from streams.topics.topics import BATCH_BYTES_MAX, FLEETING, MIB, Topic, declare_topics, topic_names
 
 BATCH_HEADER_BYTES = 61
-
-VISIBLE_MS = 10_000
-"""Shortest time-out within which every partition of a new topic has to have a leader."""
-LEADER_POLL_S = 0.05
 
 
 class TopicsError(ValueError):
@@ -66,66 +60,16 @@ def create_topics(settings: Settings) -> list[str]:
         declared = declare_topics(settings)
         existing = _existing(admin, {topic.name for topic in declared}, settings.kafka)
         missing = [topic for topic in declared if topic.name not in existing]
-        return _create(admin, missing, settings) if missing else []
-
-
-def _create(admin: Any, missing: Sequence[Topic], settings: Settings) -> list[str]:
-    """Create topics by one request; return the names of those that no other process created meanwhile.
-
-    Raises:
-        TopicsError: The right to create a topic is missing.
-        KafkaError: Kafka refuses a topic for another reason.
-    """
-    timeout_ms = int(settings.kafka.timeout_s * 1000)
-    # Writes continue without one of the copies.
-    durable = {"min.insync.replicas": str(max(1, settings.topics.replication - 1))}
-    replicas = settings.topics.replication
-    options = {
-        topic.name: {
-            "num_partitions": topic.partitions,
-            "replication_factor": replicas,
-            "configs": topic.configs | durable,
-        }
-        for topic in missing
-    }
-    answers = admin.create_topics(options, timeout_ms=timeout_ms, raise_errors=False)["topics"]
-    errors = {answer["name"]: for_code(answer["error_code"]) for answer in answers}
-    refused = [topic.name for topic in missing if errors[topic.name] is TopicAuthorizationFailedError]
-    if refused:
-        raise _refused(settings.kafka, "CREATE", refused)
-    # Another process that creates a topic at the same time declares it alike.
-    _raise_other(errors.values(), NoError, TopicAlreadyExistsError)
-    admin.wait_for_topics(list(options), timeout_ms=max(timeout_ms, VISIBLE_MS))
-    _await_leaders(admin, missing, max(timeout_ms, VISIBLE_MS) / 1000)
+        if not missing:
+            return []
+        errors = request_topics(admin, missing, settings)
+        refused = [name for name, error in errors.items() if error is TopicAuthorizationFailedError]
+        if refused:
+            raise _refused(settings.kafka, "CREATE", refused)
+        # Another process that creates a topic at the same time declares it alike.
+        raise_other(errors.values(), NoError, TopicAlreadyExistsError)
+        await_leaders(admin, missing, settings.kafka.timeout_s)
     return [topic.name for topic in missing if errors[topic.name] is NoError]
-
-
-def _await_leaders(admin: Any, topics: Sequence[Topic], timeout_s: float) -> None:
-    """Wait until the leader of each partition answers: it is announced before it has opened its log.
-
-    Raises:
-        KafkaError: A leader does not answer in time.
-    """
-    latest = {
-        TopicPartition(topic.name, number): OffsetSpec.LATEST for topic in topics for number in range(topic.partitions)
-    }
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            admin.list_partition_offsets(latest, timeout_ms=int(timeout_s * 1000))
-        except (NotLeaderForPartitionError, UnknownTopicOrPartitionError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(LEADER_POLL_S)
-        else:
-            return
-
-
-def _raise_other(errors: Iterable[Any], *expected: Any) -> None:
-    """Raise the first error of an answer that is not expected."""
-    for error in errors:
-        if error not in expected:
-            raise error
 
 
 def delete_topics(settings: Settings) -> list[str]:
@@ -143,9 +87,9 @@ def delete_topics(settings: Settings) -> list[str]:
         if not existing:
             return []
         answers = admin.delete_topics(existing, int(settings.kafka.timeout_s * 1000), raise_errors=False)["topics"]
-        errors = {answer["name"]: for_code(answer["error_code"]) for answer in answers}
+        errors = errors_of(answers)
         # A broker lists a topic for a moment after another process has deleted it.
-        _raise_other(errors.values(), NoError, UnknownTopicOrPartitionError)
+        raise_other(errors.values(), NoError, UnknownTopicOrPartitionError)
     return [name for name in existing if errors[name] is NoError]
 
 

@@ -11,8 +11,8 @@ import jsonschema  # type: ignore[import-untyped] # it comes without types
 import pytest
 import yaml
 
-from streams.kafka.broker import JVM_FLAGS
 from streams.kafka.jars import KAFKA_VERSION, resolve_jars
+from streams.kafka.java import JVM_FLAGS
 from streams.settings import Settings, flat_values, read_settings
 from tests.ops.exported import OPS, PROJECT
 from tests.support.shared_broker import JARS

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from confluent_kafka import Producer
 from kafka import KafkaProducer
 
-from streams.kafka.broker import JVM_FLAGS
+from streams.kafka.java import JVM_FLAGS
 from streams.outbox import Item
 from streams.settings import Settings
 from tests.support.shared_broker import JARS
