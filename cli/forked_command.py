@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from streams.settings import replace_environment
+
 ARGUMENTS_FIELDS = slice(45, 47)
 """Fields of `/proc/self/stat` after the name of the program: the first address of its arguments, and the one behind."""
 
@@ -15,8 +17,7 @@ def be_command(
 ) -> None:
     """Be the process of a command, run by `main`, in a session of its own; it appends to the files of its streams."""
     os.setsid()
-    os.environ.clear()
-    os.environ.update(environment)
+    replace_environment(environment)
     for number, path in enumerate(streams, start=1):
         opened = os.open(path, os.O_WRONLY | os.O_APPEND)
         os.dup2(opened, number)

@@ -1,4 +1,4 @@
-"""The first start of several services: they are forked from a process that has imported what they share, and ends then.
+"""The first start of several services: they are forked from one process that has their imports, and that ends then.
 
 The imports and the kernels then take their time and their memory once: Linux copies a page only when a process writes
 to it. This program is that process. It has one thread, and neither a client of Kafka nor a store.
@@ -27,13 +27,13 @@ SHARED = (
     "agents.worker", "cli.commands.gateway", "cli.commands.worker", "cli.topic_operations", "streams.topics.admin",
     "streams.topics.process_rights", "uvloop", "web.gateway",
 )  # fmt: skip
-"""What workers and gateways import when they run."""
+"""The imports of workers and gateways when they run."""
 PROGRAM = "cli.shared_start"
 GUARD = Path(__file__).with_name("guard.sh")
 ROOM = "services" + " " * 200
 """An argument that leaves room for those of the services, which `ps` shows."""
-FORKED_S = 60.0
-"""Longest time of the imports; the services are started one by one after it."""
+FORKED_S = 600.0
+"""Longest time of the imports and of kernels that have to be compiled; the services are started one by one after it."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ class SharedStart:
         """Start the process from which they will be forked; it begins with the imports."""
         self._services = services
         pipes = [os.pipe() for _ in services]
-        self._alive, self._inherited = [kept for _, kept in pipes], [read for read, _ in pipes]
+        self._alive, self._inherited = [write for _, write in pipes], [read for read, _ in pipes]
         with services[0].log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", PROGRAM, ROOM],
@@ -82,14 +82,14 @@ class SharedStart:
         self._close()
 
     def give_up(self) -> None:
-        """End what is not finished, so that nothing is forked any more."""
+        """End the process of the imports unless it has forked the services."""
         if self._process.returncode is None:
             self._process.kill()
             self._process.communicate()
         self._close()
 
     def _fork(self) -> list[Forked]:
-        """Return the services that run; none if they could not be forked, and then the guards end what was."""
+        """Return the services that run; none if a fork failed, and then the guards end the others."""
         wanted = [
             Wanted(service.arguments, service.environment, str(service.log_file), alive)
             for service, alive in zip(self._services, self._inherited, strict=True)
@@ -137,7 +137,7 @@ def main() -> None:
 
 
 def load_shared() -> None:
-    """Import what the services share, and load the kernels of the model."""
+    """Import the code that the services share, and load the kernels of the model."""
     pin_threads(read_settings().retraining.threads)
     for name in SHARED:
         importlib.import_module(name)

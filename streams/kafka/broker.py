@@ -248,7 +248,7 @@ def check_java() -> str:
     """Check that Java is installed and new enough for Kafka.
 
     Returns:
-        What Java prints about its version.
+        The version as Java prints it.
 
     Raises:
         BrokerError: It is missing or too old.

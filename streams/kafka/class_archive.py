@@ -29,7 +29,7 @@ class ClassArchive:
 
         Args:
             jars: The jars of the class path, in one folder.
-            java: What Java prints about its version.
+            java: The version as Java prints it.
             written: The file that a broker writes a new archive to.
         """
         self._folder, self._written = jars[0].parent.resolve(), written

@@ -1,6 +1,6 @@
 """Every setting of playfold, nested by groups; the environment has one flat name for each."""
 
-from streams.settings.environment import PREFIX, SettingsError, environment_of, read_settings
+from streams.settings.environment import PREFIX, SettingsError, environment_of, read_settings, replace_environment
 from streams.settings.secret import Password, Secret
 from streams.settings.settings import Settings, flat_values, override
 
@@ -14,4 +14,5 @@ __all__ = [
     "flat_values",
     "override",
     "read_settings",
+    "replace_environment",
 ]

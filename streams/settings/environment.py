@@ -108,5 +108,11 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)} | ours
 
 
+def replace_environment(environment: Mapping[str, str]) -> None:
+    """Give this process the environment of a forked one."""
+    os.environ.clear()
+    os.environ.update(environment)
+
+
 def _text_of(value: Any) -> str:
     return value.reveal() if isinstance(value, Secret) else str(value)

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from cli import forked_command
 from cli.main import main
 from streams.settings import Settings, environment_of
 from tests.support.patience import stretched
@@ -87,19 +88,9 @@ def be_command(
 
     It has a session of its own, and appends to the files of its streams.
     """
-    os.setsid()
     threading.Thread(target=_follow_test, daemon=True).start()
-    os.environ.clear()
-    os.environ.update(environment)
     os.chdir(folder)
-    for number, path in enumerate(streams, start=1):
-        opened = os.open(path, os.O_WRONLY | os.O_APPEND)
-        os.dup2(opened, number)
-        os.close(opened)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  it ends with the process
-    sys.stderr = open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115  the same
-    sys.argv = ["playfold", *arguments]
-    main()
+    forked_command.be_command(main, arguments, environment, streams)
 
 
 def _follow_test() -> None:
