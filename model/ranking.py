@@ -23,6 +23,8 @@ from model.vectors import LANES, dots_plain
 _ROUNDING = 1.0001  # a computed score may exceed the bound by its rounding
 NONE = as_kernel_array(np.zeros(0), np.int32)
 """No rows."""
+_ALL_THE_SAME = as_kernel_array(np.zeros(0), np.int64)
+"""Lengths of lists that are all of the longest one."""
 
 
 class BoundedItems(NamedTuple):
@@ -77,11 +79,11 @@ def top_n(
         as_kernel_array(withdrawn_rows, np.int32),
     )
     known_rows = as_kernel_array(known.rows, np.int32)
-    lengths = as_kernel_array(np.full(len(queries), n, np.int64) if lengths is None else lengths, np.int64)
+    list_lengths = _ALL_THE_SAME if lengths is None else as_kernel_array(lengths, np.int64)
 
     def rank(part: slice) -> None:
         bounds = starts[part.start : part.stop + 1]
-        _top_n(queries[part], *fixed, bounds, known_rows, lengths[part], rows[part], scores[part])
+        _top_n(queries[part], *fixed, bounds, known_rows, list_lengths[part], rows[part], scores[part])
 
     size = max(1, len(queries)) if threads == 1 else USERS
     share(rank, [slice(low, min(len(queries), low + size)) for low in range(0, len(queries), size)], threads)
@@ -210,11 +212,12 @@ def _top_n(
     n_users, n, codes = len(queries), rows.shape[1], ItemCodes(blocks, scales, errors, lengths)
     users, width = min(USERS, n_users), min(len(codes.scales), _width(n))
     batch, space = make_batch(users, codes.blocks.shape[1], n), make_space(users, width)
+    every_length = np.full(n_users, n) if len(list_lengths) == 0 else list_lengths.copy()
     score_bits = scores.view(np.uint32)
     for low in range(0, n_users, USERS):
         high = min(n_users, low + USERS)
         known = (starts[low : high + 1], known_rows, withdrawn_rows)
-        _rank_batch(queries[low:high], (item_factors, codes), norms, known, batch, space, list_lengths[low:high])
+        _rank_batch(queries[low:high], (item_factors, codes), norms, known, batch, space, every_length[low:high])
         for u in range(low, high):
-            places = slice(0, list_lengths[u])
+            places = slice(0, every_length[u])
             write_list(batch.candidates[u - low], batch.counts[u - low], rows[u, places], score_bits[u, places])
