@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from tests.test_words import CODE, PROJECT, bare_docstrings, vague_names
+from tests.test_words import CODE, PROJECT, bare_docstrings, parsed, vague_names
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def modules(root: Path) -> dict[str, ast.Module]:
     """Return the syntax tree of every module of the source, by its dotted name."""
-    files = (file for folder in CODE for file in sorted((root / folder).rglob("*.py")))
-    return {".".join(file.relative_to(root).with_suffix("").parts): ast.parse(file.read_text()) for file in files}
+    files = [file for folder in CODE for file in sorted((root / folder).rglob("*.py"))]
+    names = (".".join(file.relative_to(root).with_suffix("").parts) for file in files)
+    return dict(zip(names, parsed(files), strict=True))
 
 
 def imports(tree: ast.Module, known: set[str]) -> set[str]:
@@ -92,7 +93,7 @@ def report(root: Path) -> Iterator[str]:
 
 def trees_of_tests(root: Path) -> list[ast.Module]:
     """Return the syntax trees of the tests."""
-    return [ast.parse(file.read_text()) for file in sorted((root / "tests").rglob("*.py"))]
+    return parsed(sorted((root / "tests").rglob("*.py")))
 
 
 if __name__ == "__main__":

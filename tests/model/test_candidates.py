@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.candidates import candidate_of, cut, row_of, score_bits_of, write_list
+from model import candidates
+from model.kernel import kernel
 
+# As kernels, their machine code is cached.
+candidate_of, score_bits_of, row_of = (
+    kernel(one.py_func) for one in (candidates.candidate_of, candidates.score_bits_of, candidates.row_of)
+)
+cut, write_list = kernel(candidates.cut.py_func), kernel(candidates.write_list.py_func)
 floats = st.floats(width=32, allow_nan=False)
 rows = st.integers(0, 2**31 - 1)
 
@@ -45,8 +51,8 @@ def test_a_list_has_the_best_candidates_in_order(count: int, n: int) -> None:
     """However many there are; places without one keep their padding."""
     rng = np.random.default_rng(count)
     scores = rng.integers(-5, 6, count).astype(np.float32)
-    candidates = [candidate_of(bits, row) for row, bits in enumerate(scores.view(np.uint32))]
-    space, rows, listed = np.array(candidates, np.uint64), np.full(n, -1, np.int32), np.full(n, -np.inf, np.float32)
+    numbered = [candidate_of(bits, row) for row, bits in enumerate(scores.view(np.uint32))]
+    space, rows, listed = np.array(numbered, np.uint64), np.full(n, -1, np.int32), np.full(n, -np.inf, np.float32)
 
     write_list(rng.permutation(space), count, rows, listed.view(np.uint32))
 
@@ -60,9 +66,9 @@ def test_the_best_candidates_are_moved_to_the_front(seed: int, count: int, n: in
     """In any order; the others are lost."""
     n, rng = min(n, count), np.random.default_rng(seed)
     scores = rng.integers(-2, 3, count).astype(np.float32)
-    candidates = np.array([candidate_of(bits, row) for row, bits in enumerate(scores.view(np.uint32))], np.uint64)
-    best = np.sort(candidates)[::-1][:n]
+    numbered = np.array([candidate_of(bits, row) for row, bits in enumerate(scores.view(np.uint32))], np.uint64)
+    best = np.sort(numbered)[::-1][:n]
 
-    cut(candidates, count, n)
+    cut(numbered, count, n)
 
-    assert best.tolist() == np.sort(candidates[:n])[::-1].tolist()
+    assert best.tolist() == np.sort(numbered[:n])[::-1].tolist()

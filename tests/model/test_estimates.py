@@ -5,10 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model import estimates
 from model.arrays import Floats
-from model.estimates import doubtful_rows, first_bar, flagged_rows, leave_out, write_scales
 from model.item_codes import CHUNK
+from model.kernel import kernel
 from model.vectors import LANES
+
+# As kernels, their machine code is cached.
+doubtful_rows = kernel(estimates.doubtful_rows.py_func)
+first_bar = kernel(estimates.first_bar.py_func)
+flagged_rows = kernel(estimates.flagged_rows.py_func)
+leave_out = kernel(estimates.leave_out.py_func)
+write_scales = kernel(estimates.write_scales.py_func)
 
 FIRST = 2 * CHUNK
 """The first row of the block."""

@@ -5,10 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model import item_codes
 from model.arrays import Doubles, Floats
-from model.item_codes import CHUNK, encode_items, encode_query, first_codes, write_errors
+from model.item_codes import CHUNK, encode_items, first_codes
+from model.kernel import kernel
 from model.vectors import GROUP, LANES, QUERY_WORDS, dots_plain
 from tests.support.hostile import KINDS, hostile_vectors
+
+# As kernels, their machine code is cached.
+encode_query, write_errors = kernel(item_codes.encode_query.py_func), kernel(item_codes.write_errors.py_func)
 
 
 def estimates_of(query: Floats, factors: Floats) -> tuple[Doubles, Doubles]:
