@@ -12,6 +12,7 @@ from streams.partitioning import partition_of
 from streams.topics.topics import CATALOG, RELATED_ITEMS
 from tests.support.generations import make_generation
 from tests.web.scene import Scene
+from web import rank_queue
 
 
 @pytest.fixture
@@ -127,6 +128,27 @@ async def test_without_a_generation_nothing_is_ranked(scene: Scene) -> None:
     assert 503 == response.status_code
     assert "2" == response.headers["retry-after"]
     assert "`playfold retrain` makes one." in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "detail"),
+    [
+        ("WAITING_MAX", 0, "0 requests are queued for ranking: the limit is reached."),
+        ("ANSWER_S", 0, "The request was not ranked within 0 s: the thread is busy."),
+    ],
+)
+async def test_a_request_beyond_the_bounds_of_the_queue_is_refused(
+    scene: Scene, generation: Generation, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, detail: str
+) -> None:
+    """503 with Retry-After and a sentence."""
+    scene.parts.serving.take(generation)
+    monkeypatch.setattr(rank_queue, bound, value)
+
+    response = await post(scene, {"items": ["i1"]})
+
+    assert 503 == response.status_code
+    assert "2" == response.headers["retry-after"]
+    assert detail == response.json()["detail"]
 
 
 @pytest.mark.parametrize(
