@@ -11,6 +11,7 @@ from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     KafkaError,
     KafkaTimeoutError,
+    MessageSizeTooLargeError,
     RequestTimedOutError,
     TopicAuthorizationFailedError,
 )
@@ -242,6 +243,8 @@ class Outbox:
         if is_refusal(error):
             return self._refused(topic)
         fault = f"did not take records of {topic} ({error!r}); it may have some of them all the same."
+        if isinstance(error, MessageSizeTooLargeError):
+            fault += " The topic takes smaller batches only: raise its max.message.bytes."
         if isinstance(error, TimeoutError | KafkaTimeoutError | RequestTimedOutError):
             fault = (
                 f"did not acknowledge records of {topic} within {self._timeout_s:g} s ({error!r}); "

@@ -7,7 +7,7 @@ from jobs.doctor.finding import Finding, Issue, make_finding
 from streams.process.format_text import format_time, pluralize
 from streams.settings import Settings
 from streams.topics.admin import ClusterTopic
-from streams.topics.topics import DAY_MS, declare_topics, topic_names
+from streams.topics.topics import DAY_MS, MIB, declare_topics, topic_names
 
 REBASE = "Stop every worker and run `playfold state rebase`."
 
@@ -52,6 +52,7 @@ def _check_configs(existing: Mapping[str, ClusterTopic], settings: Settings) -> 
         has = existing[topic.name].configs if topic.name in existing else {}
         consequences = {
             "message.timestamp.type": _times_of_producers(has, topic.configs),
+            "max.message.bytes": _batches(has, topic.configs),
             "retention.ms": _retention(has, topic.configs, is_private=topic.name == names.private_recommendations),
             "delete.retention.ms": _tombstones(has, topic.configs),
             "min.compaction.lag.ms": _compaction(has, topic.configs),
@@ -69,6 +70,13 @@ def _times_of_producers(has: Mapping[str, str], declared: Mapping[str, str]) -> 
     if has.get(name, declared[name]) == declared[name]:
         return ""
     return "Kafka refuses or deletes records by the clocks of their producers"
+
+
+def _batches(has: Mapping[str, str], declared: Mapping[str, str]) -> str:
+    """Return the consequence of small batches; of other topics than `plays`, workers do not start with them."""
+    name = "max.message.bytes"
+    is_small = name in declared and int(has.get(name, declared[name])) < min(int(declared[name]), MIB)
+    return "the topic refuses batches of the gateway and of `playfold replay`" if is_small else ""
 
 
 def _retention(has: Mapping[str, str], declared: Mapping[str, str], *, is_private: bool) -> str:

@@ -64,6 +64,17 @@ async def test_an_error_of_kafka_is_a_sentence(error: Exception) -> None:
         await written(outbox)
 
 
+async def test_a_batch_that_is_too_large_names_the_setting_of_the_topic() -> None:
+    """The broker's reason alone does not say what to alter."""
+    outbox = MemoryOutbox(KAFKA)
+    outbox.refused = {"lists": MessageSizeTooLargeError()}
+
+    with pytest.raises(
+        UnacknowledgedError, match=r" The topic takes smaller batches only: raise its max.message.bytes\.$"
+    ):
+        await written(outbox)
+
+
 async def test_a_missing_right_is_another_error() -> None:
     """Kafka has none of the records then."""
     outbox: Any = MemoryOutbox(KAFKA)

@@ -63,6 +63,7 @@ def with_config(topic: str, name: str, value: str) -> dict[str, ClusterTopic]:
     [
         ("plays", "message.timestamp.type", "CreateTime", "by the clocks of their producers"),
         ("pulse", "message.timestamp.type", "CreateTime", "by the clocks of their producers"),
+        ("plays", "max.message.bytes", "100000", "refuses batches of the gateway"),
         ("plays", "retention.ms", "60000", "within this time are lost"),
         ("private-recommendations", "retention.ms", "-1", "private lists stay"),
         ("private-recommendations", "retention.ms", "604800000", "private lists stay"),
