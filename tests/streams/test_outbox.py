@@ -65,7 +65,7 @@ async def test_an_error_of_kafka_is_a_sentence(error: Exception) -> None:
 
 
 async def test_a_batch_that_is_too_large_names_the_setting_of_the_topic() -> None:
-    """The broker's reason alone does not say what to alter."""
+    """The broker's reason alone names no setting."""
     outbox = MemoryOutbox(KAFKA)
     outbox.refused = {"lists": MessageSizeTooLargeError()}
 
