@@ -1,4 +1,4 @@
-"""Plays that Kafka deleted before a worker processed them: counted, and logged with their times."""
+"""Plays that Kafka deleted before a worker processed them, or that the committed offsets skip: counted and logged."""
 
 import asyncio
 import logging
@@ -8,6 +8,7 @@ from typing import NamedTuple
 from aiokafka.errors import KafkaError
 
 from agents.plays.cluster_topics import ClusterTopics
+from agents.plays.skipped_plays import find_skipped
 from state.users.partition import PartitionState
 from state.users.store import UserStore
 from streams.connection.credentials import CredentialsError
@@ -50,6 +51,7 @@ class LostPlays:
     async def measure(self, partitions: Sequence[int]) -> None:
         """Count the plays that Kafka deleted between the last processed one and the first one that it still has.
 
+        The plays between the last processed one and a committed offset that was moved ahead are counted, too.
         Committed offsets that have expired are no loss: the state contains the processed plays, and skips them.
 
         Raises:
@@ -67,6 +69,22 @@ class LostPlays:
             known = max(of_group.committed or 0, processed)
             if known and min(of_group.start, of_group.end) > known:
                 await self.add_gap(partition, Span(known, of_group.end))
+            ahead = Span(max(processed, of_group.start), min(known, of_group.end))
+            if processed and ahead.start < ahead.end:
+                await self._add_skipped(partition, ahead)
+
+    async def _add_skipped(self, partition: int, ahead: Span) -> None:
+        """Count and log the plays in front of the committed offset that the state does not contain, if there are any.
+
+        Raises:
+            LogReadError: Kafka does not answer.
+        """
+        skipped = await find_skipped(self._settings, partition, ahead)
+        if not skipped or skipped[0] in self._gaps.get(partition, {}):
+            return
+        self._gaps.setdefault(partition, {})[skipped[0]] = len(skipped)
+        extra = {"partition": partition, "first": skipped[0], "last": skipped[-1], "plays": len(skipped)}
+        log.error("plays_skipped", extra=extra)
 
     async def _offsets(self) -> Mapping[int, GroupOffsets]:
         """Ask for the offsets of the group, again after an error until `kafka_timeout_s` seconds are over."""

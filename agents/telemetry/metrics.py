@@ -80,7 +80,7 @@ class WorkerMetrics(Collector):
         yield events
 
     def _of_lost(self) -> Iterator[Metric]:
-        text = "Plays that Kafka deleted before they were processed, since the start of the worker."
+        text = "Plays that Kafka deleted or committed offsets skip unprocessed, since the start of the worker."
         lost = GaugeMetricFamily("playfold_plays_lost", text, labels=["partition"])
         for partition, n in sorted(({**dict.fromkeys(self._parts.store.partitions, 0), **self._parts.lost()}).items()):
             lost.add_metric([str(partition)], n)

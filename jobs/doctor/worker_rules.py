@@ -87,9 +87,14 @@ def _check_worker(pulse: Pulse, announced: str | None) -> list[Issue]:
     if pulse.republishing:
         issues.append(_republishing(name, pulse.republishing))
     if pulse.plays_lost:
-        says = f"Kafka deleted {pluralize(pulse.plays_lost, 'play')} before {name[0].lower()}{name[1:]} folded them."
+        says = (
+            f"Kafka deleted {pluralize(pulse.plays_lost, 'play')} before {name[0].lower()}{name[1:]} folded them, or "
+            "the committed offsets were moved ahead of them."
+        )
         do = (
-            "Look for `plays_lost` in its log, which has offsets and times. Send them again if a client still has them."
+            "Look for `plays_lost` in its log, which has offsets and times. "
+            "Send them again if a client still has them. "
+            "After `plays_skipped`, stop the workers and set the group's offset of the partition back to its `first`."
         )
         issues.append(Issue("problem", says, do))
     if pulse.p99_ms is not None and pulse.p99_ms > SLOW_MS:

@@ -3,16 +3,19 @@
 import asyncio
 from contextlib import closing
 
+from aiokafka import TopicPartition as AsyncTopicPartition
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource
 
 from jobs.doctor.doctor import Doctor
 from jobs.doctor.finding import Finding
+from jobs.topics.group import commit_offsets
 from streams.readers.lag import lag_of
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.kafka.test_topic_identity import learn, plays, total
-from tests.support.topics import send, worker
+from tests.support.plays import play_record
+from tests.support.topics import await_folded, send, worker
 from tests.support.wait import block_until
 
 OF_USERS = {0, 2, 3}
@@ -131,3 +134,47 @@ def test_a_gap_before_a_play_of_any_time_ends_no_worker(settings: Settings, name
 
     assert f"before {1 << 62} ms." in lag.says
     assert {f"{1 << 62} ms"} == {event["before"] for event in lost}
+
+
+def test_plays_behind_which_the_offsets_were_moved_are_counted(settings: Settings, names: TopicNames) -> None:
+    """By the worker that skips them, and by the doctor; with the offsets set back they are learnt, each once."""
+    quick = override(settings, pulse_s=0.5, session_timeout_s=3)
+    learn(quick, names, [plays(0, 5)])
+    before = ends_of(quick)
+    send(quick, plays(5, 5))
+    asyncio.run(commit_offsets(quick, places(names, ends_of(quick))))
+
+    with worker(quick) as process:
+        block_until(lambda: "offsets were moved ahead of them" in finding(quick, "workers").says, 20)
+        skipped = {event["partition"]: event for event in process.events() if event["event"] == "plays_skipped"}
+    asyncio.run(commit_offsets(quick, places(names, before)))
+    with worker(quick) as process:
+        block_until(lambda: total(quick, names) == 60 + 60, 30)
+        again = [event["event"] for event in process.events()]
+
+    assert {partition: before[partition] for partition in OF_USERS} == {p: e["first"] for p, e in skipped.items()}
+    assert 60 == sum(event["plays"] for event in skipped.values())
+    assert "plays_skipped" not in again
+
+
+def test_events_that_leave_no_record_are_no_skipped_plays(settings: Settings, names: TopicNames) -> None:
+    """Rejects, private plays, plays of which nothing was heard, and those of a listener who is forgotten later."""
+    assert names.plays
+    quick = override(settings, session_timeout_s=3)
+    with worker(quick):
+        send(quick, plays(0, 1))
+        send(quick, [play_record("u1", "i9", private=True), play_record("u1", "i9", ms_played=0), (b"u1", b"no play")])
+        await_folded(quick)
+
+    with worker(quick) as process:
+        send(quick, plays(1, 1))
+        await_folded(quick)
+        events = [event["event"] for event in process.events()]
+
+    assert "plays_skipped" not in events
+    assert "plays_lost" not in events
+
+
+def places(names: TopicNames, offsets: dict[int, int]) -> dict[AsyncTopicPartition, int]:
+    """Return offsets by the partitions of plays."""
+    return {AsyncTopicPartition(names.plays, partition): offset for partition, offset in offsets.items()}
