@@ -9,6 +9,7 @@ from kafka.admin import ConfigResource
 
 from jobs.doctor.doctor import Doctor
 from jobs.doctor.finding import Finding
+from jobs.topics.errors import MoveError
 from jobs.topics.group import commit_offsets
 from streams.readers.lag import lag_of
 from streams.settings import Settings, override
@@ -142,12 +143,12 @@ def test_plays_behind_which_the_offsets_were_moved_are_counted(settings: Setting
     learn(quick, names, [plays(0, 5)])
     before = ends_of(quick)
     send(quick, plays(5, 5))
-    asyncio.run(commit_offsets(quick, places(names, ends_of(quick))))
+    move_offsets(quick, names, ends_of(quick))
 
     with worker(quick) as process:
         block_until(lambda: "offsets were moved ahead of them" in finding(quick, "workers").says, 20)
         skipped = {event["partition"]: event for event in process.events() if event["event"] == "plays_skipped"}
-    asyncio.run(commit_offsets(quick, places(names, before)))
+    move_offsets(quick, names, before)
     with worker(quick) as process:
         block_until(lambda: total(quick, names) == 60 + 60, 30)
         again = [event["event"] for event in process.events()]
@@ -175,6 +176,15 @@ def test_events_that_leave_no_record_are_no_skipped_plays(settings: Settings, na
     assert "plays_lost" not in events
 
 
-def places(names: TopicNames, offsets: dict[int, int]) -> dict[AsyncTopicPartition, int]:
-    """Return offsets by the partitions of plays."""
-    return {AsyncTopicPartition(names.plays, partition): offset for partition, offset in offsets.items()}
+def move_offsets(settings: Settings, names: TopicNames, offsets: dict[int, int]) -> None:
+    """Commit offsets of plays, once the session of the stopped worker is over."""
+    places = {AsyncTopicPartition(names.plays, partition): offset for partition, offset in offsets.items()}
+
+    def moved() -> bool:
+        try:
+            asyncio.run(commit_offsets(settings, places))
+        except MoveError:
+            return False
+        return True
+
+    block_until(moved, 20)
