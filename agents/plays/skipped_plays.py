@@ -14,8 +14,8 @@ async def find_skipped(settings: Settings, partition: int, gap: Span) -> list[in
     """Return the offsets of plays between the last one that a state contains and the committed offset.
 
     Every play moves the applied offset of its listener, except a private one and one of which nothing was heard. So
-    workers have committed no other play of these. Rejects and requests may stand behind the last play, and plays of a
-    listener who was forgotten later, whose record may be gone.
+    no worker has processed the others. Rejects and requests may stand behind the last play. Plays before a request to
+    be forgotten do not count: the record of their listener may be gone.
 
     Raises:
         LogReadError: Kafka does not answer.
