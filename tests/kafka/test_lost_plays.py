@@ -159,7 +159,7 @@ def test_plays_behind_which_the_offsets_were_moved_are_counted(settings: Setting
 
 
 def test_events_that_leave_no_record_are_no_skipped_plays(settings: Settings, names: TopicNames) -> None:
-    """Rejects, private plays, plays of which nothing was heard, and those of a listener who is forgotten later."""
+    """Rejects, private plays, and plays of which nothing was heard."""
     assert names.plays
     quick = override(settings, session_timeout_s=3)
     with worker(quick):
