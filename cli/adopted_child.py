@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import threading
 import time
 from contextlib import suppress
 
@@ -32,6 +33,8 @@ class AdoptedChild(Child):
         """
         self._pid, self._guard, self._alive, self._stop_s = pid, guard, alive, stop_s
         self._code: int | None = None
+        self._waiting = threading.Lock()
+        """A process can be waited for once, and `playfold demo` asks from several threads."""
 
     @property
     def running(self) -> bool:
@@ -41,13 +44,14 @@ class AdoptedChild(Child):
     @property
     def status(self) -> int | None:
         """Return the exit status, 128 and more after a signal as a shell does; None while the process runs."""
-        if self._code is None:
-            ended, status = os.waitpid(self._pid, os.WNOHANG)
-            if ended:
-                code = os.waitstatus_to_exitcode(status)
-                self._code = 128 - code if code < 0 else code
-                self._dismiss_guard()
-        return self._code
+        with self._waiting:
+            if self._code is None:
+                ended, status = os.waitpid(self._pid, os.WNOHANG)
+                if ended:
+                    code = os.waitstatus_to_exitcode(status)
+                    self._code = 128 - code if code < 0 else code
+                    self._dismiss_guard()
+            return self._code
 
     def wait(self, timeout_s: float | None = None) -> int:
         """Wait for the end of the process and return its exit status.

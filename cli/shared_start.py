@@ -8,6 +8,7 @@ import gc
 import importlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -99,7 +100,9 @@ class SharedStart:
         except subprocess.TimeoutExpired:
             self.give_up()
             return []
-        return [] if self._process.returncode else msgspec.json.decode(printed, type=list[Forked])
+        if self._process.returncode:
+            return []
+        return msgspec.json.decode(printed.splitlines()[-1], type=list[Forked])  # an import may print, too
 
     def _close(self) -> None:
         """Close the pipes, except those of services that run: their guards end a service whose pipe is closed."""
@@ -132,7 +135,7 @@ def main() -> None:
     if not text:
         return  # the process that wanted services has ended
     wanted = msgspec.json.decode(text, type=list[Wanted])
-    print(msgspec.json.encode([_fork(service, wanted) for service in wanted]).decode(), flush=True)  # noqa: T201
+    print(msgspec.json.encode(_fork_all(wanted)).decode(), flush=True)  # noqa: T201
     os._exit(0)  # no wait for the services
 
 
@@ -144,6 +147,19 @@ def load_shared() -> None:
     importlib.import_module("model.warm_up").warm_up()
     gc.collect()
     gc.freeze()  # a collection would write to every object, and so copy its page
+
+
+def _fork_all(wanted: Sequence[Wanted]) -> list[Forked]:
+    """Fork every service; if one cannot be forked, none is left, since all will be started one by one."""
+    forked: list[Forked] = []
+    try:
+        for service in wanted:
+            forked.append(_fork(service, wanted))  # noqa: PERF401  those before an error are ended
+    except OSError as error:
+        for process in forked:
+            os.kill(process.pid, signal.SIGKILL)  # it waits for its start file, so it has begun nothing
+        sys.exit(f"A service could not be forked ({error}), so the services are started one by one.")
+    return forked
 
 
 def _fork(service: Wanted, wanted: Sequence[Wanted]) -> Forked:

@@ -4,14 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from cli import shared_start as shared_start_file
 from cli.processes import GatewayProcess, Service, WorkerProcess
-from cli.shared_start import SharedStart, shared_start
+from cli.shared_start import Forked, SharedStart, Wanted, shared_start
 from streams.settings import Settings
 from tests.support.settings import settings_with
 from tests.support.wait import block_until
@@ -145,6 +146,46 @@ def test_an_import_that_fails_leaves_the_services_to_their_own_start(
 
     assert [False, False] == [service.running for service in services]
     assert "No module named cli.no_such_file" in services[0].log_file.read_text()
+
+
+def test_an_import_may_print(services: list[Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a warning of a library: the processes are named in the last line."""
+    (tmp_path / "sitecustomize.py").write_text('print("a library is old")')
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    SharedStart(services).finish()
+
+    assert [True, True] == [service.running for service in services]
+
+
+def test_a_service_that_cannot_be_forked_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise one process of two would run beside the one that is started in its place."""
+    ended: list[int] = []
+
+    def fork(service: Wanted, _: Sequence[Wanted]) -> Forked:
+        if service.arguments == ["second"]:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return Forked(pid=4711, guard=4712)
+
+    monkeypatch.setattr(shared_start_file, "_fork", fork)
+    monkeypatch.setattr(os, "kill", lambda pid, _: ended.append(pid))
+    wanted = [Wanted([name], {}, str(tmp_path / name), 0) for name in ("first", "second")]
+
+    with pytest.raises(SystemExit, match=r"could not be forked .*started one by one"):
+        shared_start_file._fork_all(wanted)  # noqa: SLF001  it ends its process otherwise
+    assert [4711] == ended
+
+
+def test_the_status_is_read_by_many_threads(services: list[Service]) -> None:
+    """A process can be waited for once."""
+    SharedStart(services).finish()
+    worker = services[0]
+    worker.child.send_signal(signal.SIGKILL)
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = [waiting.result() for waiting in [threads.submit(worker.child.wait, 20) for _ in range(8)]]
+
+    assert [137] * 8 == statuses
 
 
 def test_services_that_are_not_wanted_any_more_end(services: list[Service], tmp_path: Path) -> None:
