@@ -230,7 +230,7 @@ def test_the_highest_revision_is_opened(tmp_path: Path) -> None:
 def test_another_revision_shares_the_items(tmp_path: Path) -> None:
     """Computed arrays are shared, and the first generation keeps its revision."""
     generation = make_generation(tmp_path)
-    norms = generation.norms
+    norms, preference = generation.norms, generation.preference
     other = Revision(3, np.array([1], np.int32), None)
 
     revised = generation.with_revision(other)
@@ -238,6 +238,7 @@ def test_another_revision_shares_the_items(tmp_path: Path) -> None:
     assert 0 == generation.revision.number
     assert 3 == revised.revision.number
     assert revised.norms is norms
+    assert revised.preference is preference
     assert revised.item_factors is generation.item_factors
 
 

@@ -13,7 +13,7 @@ from state.generations.generation import Generation, open_generation, write_gene
 from state.generations.revision import write_revision
 from state.keys import item_key
 from state.lists.context import ListContext
-from state.lists.popularity import REFRESH_MS, Kinds, LivePopularity, most_played, popular_as_trained
+from state.lists.popularity import REFRESH_MS, Kinds, LivePopularity, Popular, most_played, popular_as_trained
 from tests.support.generations import FIRST_ID, SECOND_ID, catalog_of, make_generation, manifest_of
 from tests.support.settings import settings_with
 
@@ -193,6 +193,14 @@ def test_live_plays_are_those_of_the_next_training(generation: Generation) -> No
     begun = generation.popularity * 0.5 ** ((as_of_s - AS_OF_S) / half_life_s)
     popular = live.lists(40, Unlisted.of(generation))["all"]
     np.testing.assert_allclose((expected + begun)[popular.rows], popular.plays, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("expected", "plays"), [(True, [3.0, 0.0]), (True, [0.0, 3.0]), (False, [0.0, 0.0])])
+def test_a_popularity_without_plays_says_so(expected: bool, plays: list[float]) -> None:  # noqa: FBT001  a parameter
+    """Also if the items with plays are not among the listed ones."""
+    preference = np.array(plays, np.float32)
+
+    assert expected == Popular(np.array([0], np.int32), preference[:1], preference).is_played
 
 
 def test_ties_stand_by_row_and_nothing_left_is_no_row() -> None:
