@@ -29,6 +29,7 @@ from agents.observers.popularity import PopularityObserver
 from agents.plays import fold
 from agents.worker import warm_up
 from state.lists import build, encode
+from state.lists.blending import Blender
 from state.lists.build import ListBuilder
 from state.lists.encode import ListEncoder
 from state.lists.popularity import LivePopularity
@@ -61,7 +62,7 @@ FUNCTIONS = (
     Timed("solve", build, "_fold_in"),
     Timed("rank", build, "excluded"),
     Timed("rank", ListBuilder, "_rank"),
-    Timed("blend", ListBuilder, "_blend"),
+    Timed("blend", Blender, "lists"),
     Timed("decide", PublishPolicy, "decide"),
     Timed("decide", fold, "record_published"),
     Timed("reasons", encode, "explain_lists"),
