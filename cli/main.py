@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cli.quick_arguments import quicken, quicken_parameters
 from cli.threads import pin_threads
 from streams.process.format_text import encodable
 from streams.settings import read_settings
@@ -50,6 +51,12 @@ OURS = {"agents", "cli", "jobs", "model", "state", "streams", "web"}
 class Commands(TyperGroup):
     """The commands by name, imported when they run."""
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters in front of the command."""
+        parameters = super().get_params(ctx)
+        quicken_parameters(parameters)
+        return parameters
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is click's
         """Return the names of all commands, in the order of the help."""
         return list(COMMANDS)
@@ -63,7 +70,7 @@ class Commands(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
             pin_threads(read_settings().retraining.threads)
-            command = typer.main.get_command(importlib.import_module(f"cli.commands.{name}").app)
+            command = quicken(typer.main.get_command(importlib.import_module(f"cli.commands.{name}").app))
         return name, command, rest
 
 
