@@ -24,8 +24,9 @@ def map_case(_: Any, case: Any) -> Any:
     """Make valid requests valid, and invalid ones invalid, where a schema cannot tell.
 
     An event with an odd optional field is taken, so that an invalid one gets an invalid required field too. A play
-    to wait for stands in the partition of its listener: which one that is, a hash tells. And a whole number is
-    written without a point: to a schema `2.0` is an integer, to a worker it is none.
+    to wait for stands in the partition of its listener: which one that is, a hash tells. Events that ask for a list are
+    of one listener. And a whole number is written without a point: to a schema `2.0` is an integer, to a worker it is
+    none.
     """
     if case.meta is None:
         return case
@@ -39,6 +40,8 @@ def map_case(_: Any, case: Any) -> Any:
         case.query["after"] = f"{partition}:{after.partition(':')[2]}"
     if isinstance(case.body, dict | list):
         case.body = _with_integers(case.body)
+    if case.path == "/v1/plays" and "list" in (case.query or {}) and isinstance(case.body, list):
+        case.body = [event | {"user_id": case.body[0]["user_id"]} for event in case.body]
     return case
 
 
