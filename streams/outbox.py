@@ -69,6 +69,8 @@ class Pending:
             timeout_s: Seconds until all batches have to be acknowledged.
         """
         self._batches, self._failed, self._timeout_s = batches, failed, timeout_s
+        for future, _ in batches:  # of a group that fails only the first error is awaited and told
+            future.add_done_callback(_look_at_error)
 
     async def written(self) -> Written:
         """Wait until Kafka has acknowledged every batch.
@@ -99,6 +101,12 @@ class Pending:
     async def _offsets(self) -> list[int]:
         """Return the offset of the first record of every batch."""
         return [(await future).offset for future, _ in self._batches]
+
+
+def _look_at_error(done: asyncio.Future[RecordMetadata]) -> None:
+    """Keep asyncio from logging an error that nobody awaits, from within the garbage collection of any other code."""
+    if not done.cancelled():
+        done.exception()
 
 
 class Outbox:

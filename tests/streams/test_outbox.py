@@ -1,6 +1,7 @@
 """Acknowledgements that do not come, or are refusals."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -36,6 +37,23 @@ async def test_an_acknowledgement_that_does_not_come_is_an_error_in_time() -> No
         "it may have them all the same." == str(caught.value)
     )
     assert 7 == now_s()
+
+
+async def test_an_error_that_nobody_awaits_is_not_logged() -> None:
+    """A group that fails awaits its first failed send only, and asyncio logs forgotten errors during collections."""
+    logged: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(str(context["message"])))
+    outbox = MemoryOutbox(KAFKA)
+    outbox.refused = {"lists": KafkaTimeoutError()}
+    async with outbox:
+        sent = [await outbox.send("lists", 0, ITEMS) for _ in range(2)]
+        with pytest.raises(UnacknowledgedError):
+            await sent[0].written()
+        await asyncio.sleep(0)
+        del sent
+        gc.collect()
+
+    assert [] == logged
 
 
 async def test_one_time_counts_for_all_batches_of_a_send() -> None:
