@@ -38,7 +38,7 @@ def read(content: bytes, at: int = 0) -> tuple[Any, ...]:
 
 @given(REQUESTS)
 def test_a_request_has_the_bytes_of_the_schema(fields: tuple[Any, ...]) -> None:
-    """With any numbers, topics and partitions."""
+    """Whatever its numbers, topics and partitions are."""
     request = _Request(*fields)
 
     assert _Request.SCHEMA.encode(fields) == request.encode()
