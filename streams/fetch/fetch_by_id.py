@@ -6,8 +6,7 @@ name, so this file has version 13 of Kafka's Fetch request (KIP-516), which ever
 
 import asyncio
 from collections.abc import Mapping
-from io import BytesIO
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
@@ -24,7 +23,6 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from streams.fetch.fetch_bytes import AnswerBytes, pack_request
 from streams.topics.identity import Uuid, bytes_of_id, format_id, topic_id_of
 
 UNKNOWN_TOPIC_ID, INCONSISTENT_TOPIC_ID = 100, 103
@@ -61,12 +59,6 @@ class _Response(Response):
         _TAGS,
     )
 
-    @classmethod
-    def decode(cls, data: BytesIO | bytes) -> Self:
-        """Read an answer; `SCHEMA` is the readable twin of `streams/fetch/fetch_bytes.py`."""
-        stream = BytesIO(data) if isinstance(data, bytes) else data
-        return cls(*AnswerBytes(stream.getbuffer(), stream.tell()).read())
-
 
 class _Request(RequestStruct):
     API_KEY = 1
@@ -93,14 +85,6 @@ class _Request(RequestStruct):
         ("rack_id", CompactString("utf-8")),
         _TAGS,
     )
-
-    def encode(self) -> bytes:
-        """Return the request on the wire; `SCHEMA` is the readable twin of `streams/fetch/fetch_bytes.py`."""
-        fields = self.__dict__
-        return pack_request([fields[name] for name in _HEAD_NAMES], fields["topics"], fields["rack_id"])
-
-
-_HEAD_NAMES = _Request.SCHEMA.names[:7]
 
 
 class _FetchById(Request[_Request]):
