@@ -5,10 +5,9 @@ from pathlib import Path
 
 from streams.kafka.jars import KAFKA_FOLDER
 
-# Tuned for a fast start and little memory, not for peak speed. Without its limit, garbage fills a third of the heap.
+# Tuned for a fast start and little memory, not for peak speed.
 JVM_FLAGS = (
-    "-Xms32m",
-    "-XX:MaxNewSize=16m",
+    "-Xms64m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-Djava.awt.headless=true",
