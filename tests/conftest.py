@@ -8,7 +8,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from streams.kafka.broker import Broker, answers
+from streams.kafka.broker import Broker
+from streams.kafka.ports import answers
 from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names

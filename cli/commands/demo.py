@@ -15,8 +15,9 @@ import msgspec
 import typer
 from rich.console import Console
 
-from streams.kafka.broker import HOST, Broker, free_port
+from streams.kafka.broker import Broker
 from streams.kafka.jars import jars_path
+from streams.kafka.ports import HOST, free_port
 from streams.settings import Settings, override, read_settings
 from streams.settings.deployment import KafkaSettings
 

@@ -14,7 +14,8 @@ import typer
 
 from cli.processes import GatewayProcess, Service, WorkerProcess, stop_all
 from cli.shared_start import shared_start
-from streams.kafka.broker import HOST, Broker, answers, embedded_broker
+from streams.kafka.broker import Broker, embedded_broker
+from streams.kafka.ports import HOST, answers
 from streams.settings import Settings, override, read_settings
 from streams.settings.deployment import KafkaSettings
 

@@ -1,14 +1,11 @@
 """The embedded broker: Apache Kafka as one KRaft node on loopback, which ends with its parent process."""
 
 import base64
-import contextlib
 import fcntl
 import json
 import os
-import random
 import re
 import shutil
-import socket
 import string
 import subprocess
 import time
@@ -20,17 +17,15 @@ from typing import Self
 from streams.kafka.class_archive import ClassArchive
 from streams.kafka.jars import KAFKA_FOLDER, jars_path, resolve_jars
 from streams.kafka.java import JVM_ENVIRONMENT, java_command
+from streams.kafka.ports import HOST, answers, free_port, is_bindable
 from streams.process.child_process import Child
 from streams.settings import Settings
 
 JAVA_VERSION_MIN = 17
-HOST = "127.0.0.1"
 PORT_MAX = 65_535
 STOP_S = 10
 ENDED_BY_SIGTERM = 143
 PREDECESSOR_S = 3.0
-# An ApiVersions request of version 0 without a client id: every Kafka answers it first.
-API_VERSIONS_REQUEST = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
 
 
 class BrokerError(RuntimeError):
@@ -161,7 +156,7 @@ class Broker:
 
     def _check_port(self) -> None:
         """Check that the port is free: Kafka would report it after two seconds, with a stack trace."""
-        if not _bindable(self._port):
+        if not is_bindable(self._port):
             message = (
                 f"Port {self._port} on {HOST} is taken by another program: stop that one, "
                 f"or set PLAYFOLD_BROKERS to {HOST} with a free port."
@@ -269,37 +264,6 @@ def check_java() -> str:
         )
         raise BrokerError(message)
     return printed
-
-
-def free_port() -> int:
-    """Return a free port of 127.0.0.1.
-
-    It is below the range of ephemeral ports, which outgoing connections use.
-    """
-    # Never seeded: two test runs with the same seed must not choose the same port.
-    ports = random.SystemRandom()
-    while not _bindable(port := ports.randrange(20_000, 32_000)):
-        pass
-    return port
-
-
-def answers(port: int) -> bool:
-    """Return whether a Kafka broker answers on a port of 127.0.0.1."""
-    with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1) as connection:
-        connection.sendall(API_VERSIONS_REQUEST)
-        return len(connection.recv(4)) > 0
-    return False
-
-
-def _bindable(port: int) -> bool:
-    with socket.socket() as listener:
-        # As Kafka does: connections in TIME_WAIT of an earlier run do not block the port.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, port))
-        except OSError:
-            return False
-        return True
 
 
 def _lockable(lock_file: Path) -> bool:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from streams.kafka.broker import Broker, free_port
+from streams.kafka.broker import Broker
+from streams.kafka.ports import free_port
 from tests.acceptance.browser import chromium
 from tests.acceptance.examples import Desk
 from tests.acceptance.page_feed import Feed, serving

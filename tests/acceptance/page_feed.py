@@ -19,7 +19,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
-from streams.kafka.broker import HOST, free_port
+from streams.kafka.ports import HOST, free_port
 from tests.acceptance.page_events import GENERATION, TITLES, figures, history, item, list_of
 
 WEB = Path(__file__).parent.parent.parent / "web"

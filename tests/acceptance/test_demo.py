@@ -12,7 +12,8 @@ from rich.console import Console
 from cli.commands.demo import demo_folder, demo_settings, locked, perform
 from cli.demo.stages import Stages
 from jobs.evaluation.movielens import Ml100k
-from streams.kafka.broker import Broker, answers
+from streams.kafka.broker import Broker
+from streams.kafka.ports import answers
 from tests.support.settings import settings_with
 from tests.support.shared_broker import JARS
 

@@ -17,7 +17,7 @@ from httpx import Client, Timeout, TransportError
 
 from cli.processes import GatewayProcess, WorkerProcess, stop_all
 from state.users.record import UserRecord
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from streams.readers.lag import lag_of
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from tests.acceptance.page_feed import Feed, serving
 from tests.acceptance.page_window import Scheme, violations, window
 

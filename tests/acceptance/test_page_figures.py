@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Browser, Page, expect
 
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from tests.acceptance.page_events import GENERATION, REJECTED
 from tests.acceptance.page_feed import Feed, serving
 from tests.acceptance.page_window import wait_until, window

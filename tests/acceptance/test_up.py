@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.kafka.broker import HOST, answers, free_port
+from streams.kafka.ports import HOST, answers, free_port
 from streams.settings import Settings, environment_of
 from tests.support.settings import settings_with
 from tests.support.shared_broker import JARS

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from streams.kafka.broker import Broker, free_port
+from streams.kafka.broker import Broker
 from streams.kafka.jars import jars_path
+from streams.kafka.ports import free_port
 from streams.settings import Settings, environment_of, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names

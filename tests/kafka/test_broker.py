@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.kafka.broker import HOST, STOP_S, Broker, BrokerError, answers, free_port
+from streams.kafka.broker import STOP_S, Broker, BrokerError
 from streams.kafka.jars import JarsError, resolve_jars
+from streams.kafka.ports import HOST, answers, free_port
 from streams.settings import Settings
 from streams.topics.admin import create_topics, verify_topics
 from streams.topics.topics import declare_topics

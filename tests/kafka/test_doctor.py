@@ -24,7 +24,8 @@ from model.objective import Objective
 from state.generations.generation import write_generation
 from state.generations.naming import new_generation_id
 from state.generations.open_store import generation_store
-from streams.kafka.broker import Broker, free_port
+from streams.kafka.broker import Broker
+from streams.kafka.ports import free_port
 from streams.outbox import Item, Outbox
 from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames

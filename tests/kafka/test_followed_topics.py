@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from streams.fetch.unreadable_places import UnreadablePlaces
-from streams.kafka.broker import Broker, free_port
+from streams.kafka.broker import Broker
+from streams.kafka.ports import free_port
 from streams.messages.pulse import OutcomeSpan
 from streams.messages.records import CatalogItem, RejectedPlay
 from streams.outbox import Outbox

@@ -8,7 +8,7 @@ import msgspec
 from httpx import Client
 
 from cli.processes import SERVICE_STOP_S
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from streams.messages.records import RelatedItems
 from streams.partitioning import partition_of
 from streams.settings import Settings, override

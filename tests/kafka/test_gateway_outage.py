@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streams.kafka.broker import Broker, free_port
+from streams.kafka.broker import Broker
+from streams.kafka.ports import free_port
 from streams.settings import Settings
 from streams.topics.admin import create_topics
 from tests.support.gateway import client_of, gateway, post, read

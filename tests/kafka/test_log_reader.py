@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiokafka import TopicPartition
 
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from streams.outbox import Item, Outbox
 from streams.readers.log_reader import LogReadError, partitions_of, read_span, read_topic, reader
 from streams.settings import Settings, override

@@ -3,7 +3,7 @@
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from streams.outbox import Item, Outbox, OutboxError, UnacknowledgedError, Written
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames

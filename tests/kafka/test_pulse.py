@@ -17,7 +17,7 @@ from kafka import KafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from cli.processes import ProcessError, WorkerProcess, run_command
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from streams.messages.pulse import Pulse
 from streams.messages.records import Recommendations
 from streams.readers.log_reader import read_topic

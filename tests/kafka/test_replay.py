@@ -14,7 +14,8 @@ import pytest
 
 from streams.files.plays_piece import PlaysPiece
 from streams.files.replay import ReplayError, Sender
-from streams.kafka.broker import Broker, free_port
+from streams.kafka.broker import Broker
+from streams.kafka.ports import free_port
 from streams.messages.events import Play, read_event
 from streams.messages.records import Recommendations
 from streams.outbox import Outbox

@@ -13,7 +13,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource
 
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from streams.messages.records import RejectedPlay
 from streams.settings import PREFIX, Settings, flat_values, override
 from streams.topics.admin import TopicsError, create_topics, delete_topics, verify_topics

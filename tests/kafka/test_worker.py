@@ -11,7 +11,8 @@ import pytest
 from agents.worker import Worker, WorkerError
 from cli.processes import WorkerProcess
 from state.users.record import UserRecord
-from streams.kafka.broker import Broker, free_port
+from streams.kafka.broker import Broker
+from streams.kafka.ports import free_port
 from streams.settings import Settings, override
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names

@@ -21,7 +21,8 @@ from kafka.admin import (
 )
 
 from streams.connection.rights import Right
-from streams.kafka.broker import HOST, Broker, free_port
+from streams.kafka.broker import Broker
+from streams.kafka.ports import HOST, free_port
 from streams.settings import Password, Settings
 from tests.brokers.versions import chosen_version
 from tests.support.certificates import Authority

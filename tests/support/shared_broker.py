@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
 
-from streams.kafka.broker import Broker, free_port
+from streams.kafka.broker import Broker
+from streams.kafka.ports import free_port
 from tests.brokers.versions import chosen_version
 
 VERSION = chosen_version()

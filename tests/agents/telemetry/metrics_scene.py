@@ -25,7 +25,7 @@ from state.lists.popularity import LivePopularity
 from state.lists.ranker import Ranker
 from state.users.store import UserStore, add_user_table
 from streams.consumer.faust_app import create_app
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from streams.messages.generations import Announcement
 from tests.support.generations import FIRST_ID, make_generation
 from tests.support.settings import settings_with

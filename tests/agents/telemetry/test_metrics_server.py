@@ -9,7 +9,7 @@ import pytest
 
 from agents.telemetry.metrics import WorkerMetrics
 from agents.telemetry.metrics_server import HOST, MetricsError, MetricsServer
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from tests.agents.telemetry.metrics_scene import Scene, get
 
 

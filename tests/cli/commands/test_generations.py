@@ -16,7 +16,7 @@ from state.generations.manifest import Estimate, Gate, Quality
 from state.generations.open_store import generation_store
 from state.generations.revision import write_revision
 from state.generations.store import GenerationStore
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, flat_values
 from streams.topics.topics import TopicNames, topic_names

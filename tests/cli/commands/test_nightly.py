@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from cli.commands.nightly import TimeError, parse_time
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from streams.settings import Settings, environment_of
 from tests.support.settings import settings_with
 from tests.support.wait import block_until

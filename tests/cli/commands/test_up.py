@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from cli.commands import up
 from cli.commands.up import UpError, Watched, runs_elsewhere, worker_settings
 from cli.processes import Service, last_line
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from streams.settings import Settings, environment_of, read_settings
 from tests.support.settings import settings_with
 

@@ -10,7 +10,7 @@ import pytest
 from jobs.doctor import doctor as doctor_module
 from jobs.doctor.doctor import Doctor, in_thread
 from jobs.doctor.finding import Finding, make_finding
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from tests.support.settings import settings_with
 from tests.support.virtual_time import now_s
 from tests.support.wait import wait_idle

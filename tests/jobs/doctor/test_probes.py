@@ -11,7 +11,7 @@ import pytest
 from jobs.doctor.answers import GatewayResponse
 from jobs.doctor.finding import Issue
 from jobs.doctor.probes import probe_disks, probe_gateway, size_of
-from streams.kafka.broker import free_port
+from streams.kafka.ports import free_port
 from tests.support.settings import settings_with
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.kafka.broker import HOST
+from streams.kafka.ports import HOST
 from streams.outbox import Outbox, OutboxError
 from streams.readers.log_reader import LogReadError, reader
 from streams.settings import Password

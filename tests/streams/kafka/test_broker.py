@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.kafka.broker import HOST, Broker, BrokerError, answers, check_java, embedded_broker, free_port
+from streams.kafka.broker import Broker, BrokerError, check_java, embedded_broker
 from streams.kafka.jars import CHECKSUMS, KAFKA_FOLDER, KAFKA_VERSION, JarsError, jars_path, resolve_jars
+from streams.kafka.ports import HOST, free_port
 from tests.support.settings import settings_with
 
 
@@ -168,12 +169,6 @@ def test_the_settings_say_where_the_broker_is(tmp_path: Path) -> None:
     assert tmp_path / "broker" == broker.folder
     assert tmp_path / "kafka-jars-4.3.1" == jars_path(settings.application)
     assert not broker.running
-
-
-@pytest.mark.processes
-def test_a_silent_port_does_not_answer() -> None:
-    """Neither a closed port nor one that hangs up is a broker."""
-    assert not answers(free_port())
 
 
 def test_the_pinned_versions_agree() -> None:
