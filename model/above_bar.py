@@ -30,11 +30,12 @@ from model.ranked_block import (
     block_of,
     make_batch,
     make_space,
+    scanned,
     score_rows,
 )
 from model.ranking import NONE, BoundedItems, padding
 from model.scans import TOGETHER, reach_sum_four, reach_sum_one
-from model.vectors import LANES, TESTED
+from model.vectors import TESTED
 
 _ROUNDING = 2.0**-20
 """Of the addition: some sixteen roundings."""
@@ -101,14 +102,8 @@ def _flag(
         bar = np.float64(batch.bars[batch.who[i + k]]) / sizes[0] - abs(parts[i + k]) * preference[1] * _ROUNDING
         for chunk in range(len(errors)):
             space.bars[k, chunk] = least_estimate(bar, errors[chunk])
-    codes = block.codes.blocks
     arguments = (
-        codes[block.first // LANES :].ctypes.data,
-        block.width // LANES,
-        codes.shape[1],
-        block.scales,
-        batch.words[i:].ctypes.data,
-        batch.words.strides[0],
+        *scanned(batch, i, block),
         space.bars.ctypes.data,
         space.bars.strides[0],
         space.flags.ctypes.data,

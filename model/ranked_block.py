@@ -186,17 +186,19 @@ def _take_flags(
 
 
 @njit
+def scanned(batch: Batch, i: int, block: Block) -> tuple[int, int, int, int, int, int]:
+    """Return the arguments of a scan that name the items of a block and the queries from `i` on."""
+    codes, words = block.codes.blocks, batch.words
+    place = codes[block.first // LANES :].ctypes.data
+    return place, block.width // LANES, codes.shape[1], block.scales, words[i:].ctypes.data, words.strides[0]
+
+
+@njit
 def _scan(batch: Batch, i: int, together: int, block: Block, space: Space) -> None:
     """Write the estimates of a block for some users."""
     space.maxima[:] = -np.inf
-    codes = block.codes.blocks
     arguments = (
-        codes[block.first // LANES :].ctypes.data,
-        block.width // LANES,
-        codes.shape[1],
-        block.scales,
-        batch.words[i:].ctypes.data,
-        batch.words.strides[0],
+        *scanned(batch, i, block),
         space.outs.ctypes.data,
         space.outs.strides[0],
         space.maxima.ctypes.data,
@@ -213,14 +215,8 @@ def _reach(batch: Batch, i: int, together: int, block: Block, space: Space) -> N
     """Flag the items of a block that are in doubt for some users that have bars."""
     for k in range(together):
         _write_bars(batch, i + k, block, space, k)
-    codes = block.codes.blocks
     arguments = (
-        codes[block.first // LANES :].ctypes.data,
-        block.width // LANES,
-        codes.shape[1],
-        block.scales,
-        batch.words[i:].ctypes.data,
-        batch.words.strides[0],
+        *scanned(batch, i, block),
         space.bars.ctypes.data,
         space.bars.strides[0],
         space.flags.ctypes.data,
