@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.observers.arrival_counts import Arrivals
 from agents.observers.outcome_log import Places
 from agents.plays.event_rows import EVENT, Row, columns_of
-from agents.plays.reject_batch import reject_batch, shows_private
+from agents.plays.reject_batch import reject_batch, reject_record
 from model.arrays import Flags
 from state.keys import item_key, play_id_key
 from state.users.event_columns import COPY, Action, EventColumns
@@ -35,7 +34,6 @@ from streams.messages.events import (
 )
 from streams.messages.list_requests import token_of
 from streams.messages.outcomes import IGNORED, PRIVATE, REJECTED, WISHED
-from streams.messages.records import RejectedPlay
 from streams.outbox import Item
 from streams.partitioning import partition_of
 from streams.positions import position_of
@@ -175,7 +173,8 @@ class _PartitionEvents:
             try:
                 event = read_event(record.key, record.value, bytes_max, types, on_odd)
             except UnreadablePlay as error:
-                self.reject(part.topic, record, position, str(error))
+                self.outcomes[REJECTED].append(position)
+                self.rejects.append(reject_record(part.topic, self._partition, record, str(error)))
             else:
                 self.add(event, record.key or b"", position, record.timestamp)
                 if record.headers:
@@ -242,18 +241,6 @@ class _PartitionEvents:
             if later:
                 plays[user] = np.array(later, EVENT)
         return plays
-
-    def reject(self, topic: str, record: Record, position: int, reason: str) -> None:
-        """Reject an unreadable record; of a private one only the offset is written."""
-        key, value = record.key, record.value
-        self.outcomes[REJECTED].append(position)
-        if value is not None and shows_private(value):
-            key = value = None
-            reason = "a private play is unreadable; its content stays in the topic of plays alone"
-        rejected = RejectedPlay(
-            topic=topic, partition=self._partition, offset=record.offset, reason=reason, key=key, value=value
-        )
-        self.rejects.append((key or b"", msgspec.json.encode(rejected)))
 
     def _add_request(self, event: Wish, key: bytes, offset: int) -> None:
         is_copy = not isinstance(event, Shown) and event.copy

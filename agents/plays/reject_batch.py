@@ -1,10 +1,11 @@
-"""A batch of plays that does not decode, as records for the topic of rejected plays."""
+"""Records and batches of plays that cannot be read, as records for the topic of rejected plays."""
 
 import re
 from collections.abc import Iterator
 
 import msgspec
 
+from streams.consumer.slices import Record
 from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.messages.records import RejectedPlay
 from streams.outbox import Item
@@ -27,6 +28,16 @@ def shows_private(content: bytes) -> bool:
     [True, True, False]
     """
     return _MARK.search(content.replace(b"\x00", b"")) is not None
+
+
+def reject_record(topic: str, partition: int, record: Record, reason: str) -> Item:
+    """Return the reject of a record; of a private one only the offset is written."""
+    key, value = record.key, record.value
+    if value is not None and shows_private(value):
+        key = value = None
+        reason = "a private play is unreadable; its content stays in the topic of plays alone"
+    rejected = RejectedPlay(topic=topic, partition=partition, offset=record.offset, reason=reason, key=key, value=value)
+    return key or b"", msgspec.json.encode(rejected)
 
 
 def reject_batch(batch: UnreadableBatch) -> Iterator[Item]:

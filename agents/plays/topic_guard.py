@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from agents.plays.cluster_topics import ClusterTopics
 from agents.plays.lost_plays import Delivered, LostPlays
+from agents.plays.present_ids import PresentIds
 from state.keys import EPOCH_KEY
 from state.users.partition import PartitionState
 from state.users.plays_epoch import PlaysEpoch
@@ -71,8 +72,7 @@ class TopicGuard:
         self._delivered: dict[int, Delivered] = {}
         self._cluster = ClusterTopics(settings)
         self._lost = LostPlays(store, self._cluster, settings)
-        self._present_ids: dict[str, str] = {}
-        self._former_ids = set[str]()
+        self._present = PresentIds(self._cluster)
         store.on_opened = self.check_opened
 
     @property
@@ -83,7 +83,7 @@ class TopicGuard:
     @property
     def present_ids(self) -> Mapping[str, str]:
         """Return the ids of the topics by name, as of the last check."""
-        return self._present_ids
+        return self._present.by_name
 
     async def identify(self, name: str) -> str:
         """Ask for the present id of a topic.
@@ -287,17 +287,4 @@ class TopicGuard:
         for name, identity in identities.items():
             check_partitions(name, identity.partitions, self._settings.topics.partitions)
             check_fetched(name, identity.topic_id, self._fetched_id(name))
-        await self._take_ids({name: identity.topic_id for name, identity in identities.items()})
-
-    async def _take_ids(self, ids: Mapping[str, str]) -> None:
-        """Store the present ids of topics; those that changed, once every broker gives them.
-
-        A broker that is behind may still give an earlier id. Lists that are published again must not get there.
-        """
-        before = self._present_ids
-        changed = {name: topic_id for name, topic_id in ids.items() if before.get(name) != topic_id}
-        later = {name: topic_id for name, topic_id in changed.items() if topic_id not in self._former_ids}
-        for name, topic_id in (await self._cluster.agreed(later) if later else {}).items():
-            if name in before:
-                self._former_ids.add(before[name])
-            before[name] = topic_id
+        await self._present.take({name: identity.topic_id for name, identity in identities.items()})
