@@ -19,6 +19,14 @@ def adopt_orphans(*, adopts: bool) -> None:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(adopts), 0, 0, 0)
 
 
+def signal_session(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a forked process and to all that it started, or to it alone before it has a session."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        os.kill(pid, number)
+
+
 class AdoptedChild(Child):
     """A process with the interface of one that is started; a guard ends it when this process dies."""
 
@@ -74,10 +82,7 @@ class AdoptedChild(Child):
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and to all that it started."""
         if self.running:
-            with suppress(ProcessLookupError):  # before it has a session of its own
-                os.killpg(self._pid, number)
-                return
-            os.kill(self._pid, number)
+            signal_session(self._pid, number)
 
     def _dismiss_guard(self) -> None:
         """Tell the guard that the process has ended."""

@@ -4,13 +4,12 @@ The imports are most of the computing of a start. Tests in `tests/acceptance` st
 `playfold up` or `playfold demo`, and those in `tests/latency` do so, too (`tests/acceptance/started.py`).
 """
 
-import os
 import signal
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from cli.adopted_child import signal_session
 from cli.processes import SERVICE_STOP_S, GatewayProcess, Service, WorkerProcess, with_ready_event
 from streams.process.child_process import Child
 from streams.settings import Settings, environment_of
@@ -58,10 +57,7 @@ class ForkedChild(Child):
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and to all that it started."""
         if self.running:
-            with suppress(ProcessLookupError):  # before it has a session of its own
-                os.killpg(self._pid, number)
-                return
-            os.kill(self._pid, number)
+            signal_session(self._pid, number)
 
     @property
     def _pid(self) -> int:

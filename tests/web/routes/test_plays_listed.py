@@ -1,59 +1,22 @@
 """Posts that are answered with the list that their events led to; the test plays the worker."""
 
-import asyncio
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-from aiokafka.errors import RequestTimedOutError
 
 from state.gateway_view.keys import LIST
-from streams.messages.list_requests import outcome_of, token_of
+from streams.messages.list_requests import outcome_of
 from streams.messages.outcomes import REJECTED
 from streams.messages.pulse import OutcomeSpan
-from streams.partitioning import partition_of
-from streams.topics.topics import topic_names
 from tests.support.plays import play
 from tests.support.pulses import pulse_of
 from tests.support.virtual_time import now_s
 from tests.support.wait import wait_idle
-from tests.web.scene import Answer, Scene, ask, made_list, make_scene, sent
-from web.feeds import list_waiters
+from tests.web.routes.posted_lists import PARTITION, answer, begun, post, tokens_of
+from tests.web.scene import Scene, ask, made_list, make_scene
 
 pytestmark = pytest.mark.virtual_time
-
-PARTITION = partition_of("ann", 4)
-
-
-async def post(scene: Scene, events: Any, query: str = "list=2") -> Answer:
-    """Post events."""
-    headers = {"content-type": "application/json"}
-    return await ask(scene.app, "POST", f"/v1/plays?{query}", headers, msgspec.json.encode(events))
-
-
-def tokens_of(scene: Scene, partition: int = PARTITION) -> list[bytes | None]:
-    """Return the token of every event on a partition."""
-    return [token_of(marks) for marks in scene.outbox.headers.get((topic_names(scene.settings).plays, partition), [])]
-
-
-def answer(scene: Scene, *outcomes: str, offset: int, items: Sequence[str] = ("i1", "i2", "i3")) -> None:
-    """Have a list come that answers the latest events."""
-    scene.put_list(made_list(items=items, offset=offset))
-    tokens = tokens_of(scene)[-len(outcomes) :]
-    scene.parts.answers.take(
-        [[outcome_of(token, outcome) for token, outcome in zip(tokens, outcomes, strict=True) if token]]
-    )
-    scene.parts.waiters.wake(["ann"])
-
-
-async def begun(scene: Scene, events: Any, query: str = "list=2") -> "asyncio.Task[Answer]":
-    """Begin a post whose events are acknowledged, and whose answer waits."""
-    posting = asyncio.create_task(post(scene, events, query))
-    await wait_idle()
-    assert not posting.done()
-    return posting
 
 
 async def test_a_play_is_answered_with_the_list_that_reflects_it(scene: Scene) -> None:
@@ -236,58 +199,6 @@ async def test_a_private_play_is_not_waited_for(scene: Scene) -> None:
         )
 
 
-async def test_events_of_several_listeners_are_refused(scene: Scene) -> None:
-    """Nothing is sent, so nothing counts twice when they are sent apart."""
-    answered = await post(scene, [play("ann"), play("ben")])
-
-    assert 422 == answered.status
-    assert answered.json["detail"] == (
-        "The answer to list has room for one list, but the events are of 2 listeners. Nothing was sent: send the "
-        "events of each listener apart, or leave out list."
-    )
-    assert [] == sent(scene)
-
-
-async def test_an_invalid_event_is_named_beside_the_list(scene: Scene) -> None:
-    """Its listener does not count; if all are invalid, the answer is that to any post."""
-    posting = await begun(scene, [play("ann", "i9"), {"user_id": "ben"}])
-    answer(scene, "learnt", offset=0)
-    answered = await posting
-    nothing = await post(scene, {"user_id": "ben"})
-
-    assert ["learnt", None] == [result.get("outcome") for result in answered.json["results"]]
-    assert 1 == answered.json["rejected"]
-    assert 422 == nothing.status
-    assert "list" not in nothing.json
-
-
-async def test_a_play_that_kafka_does_not_acknowledge_is_not_waited_for(scene: Scene) -> None:
-    """The answer is that to any post."""
-    scene.outbox.refused[topic_names(scene.settings).plays] = RequestTimedOutError()
-    began = now_s()
-    answered = await post(scene, play("ann"))
-
-    assert 503 == answered.status
-    assert began == now_s()
-    assert "with a play_id each counts once" in answered.json["detail"]
-
-
-async def test_a_gateway_with_too_many_waiting_requests_sends_nothing(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So the client sends the play again later, and it counts once."""
-    monkeypatch.setattr(list_waiters, "WAITING_MAX", 1)
-    first = await begun(scene, play("ann", "i9"))
-    answered = await post(scene, play("ben", "i9"))
-
-    assert 503 == answered.status
-    assert "1 requests wait for lists already. Nothing was sent." == answered.json["detail"]
-    assert "2" == answered.headers["retry-after"]
-    assert 1 == len(sent(scene))
-    answer(scene, "learnt", offset=0)
-    assert 200 == (await first).status
-
-
 async def test_a_gateway_that_starts_accepts_plays(scene: Scene) -> None:
     """It gives the list that answers them, and no other one: it may not know the present one yet."""
     scene.parts.follower.caught_up.clear()
@@ -336,15 +247,3 @@ async def test_posts_without_a_list_have_no_headers(scene: Scene) -> None:
 
     assert [None] == tokens_of(scene)
     assert answered.json == {"accepted": 1, "rejected": 0, "results": [{"partition": PARTITION, "offset": 0}]}
-
-
-@pytest.mark.parametrize(
-    "query", ["list=0", "list=1001", "list=x", "list=", "list=2&list=3", "wait=nan", "wait=1&wait=2"]
-)
-async def test_a_query_is_checked_before_anything_is_sent(scene: Scene, query: str) -> None:
-    """With a sentence that names the parameter."""
-    answered = await post(scene, play("ann"), query)
-
-    assert 422 == answered.status
-    assert f"$.{query.partition('=')[0]}" in answered.json["detail"]
-    assert [] == sent(scene)
