@@ -8,6 +8,11 @@ import pytest
 from streams.kafka.ports import HOST, answers, free_port, is_bindable
 
 
+def hang_up(server: socket.socket) -> None:
+    """Close the next connection at once."""
+    server.accept()[0].close()
+
+
 @pytest.mark.processes
 def test_a_closed_port_does_not_answer() -> None:
     """A broker that is down is none."""
@@ -17,7 +22,7 @@ def test_a_closed_port_does_not_answer() -> None:
 def test_a_server_that_hangs_up_does_not_answer() -> None:
     """A broker answers the first request."""
     with socket.create_server((HOST, 0)) as server:
-        hanging_up = threading.Thread(target=lambda: server.accept()[0].close())
+        hanging_up = threading.Thread(target=hang_up, args=(server,))
         hanging_up.start()
         assert not answers(server.getsockname()[1])
         hanging_up.join(10)
